@@ -1,0 +1,143 @@
+/*
+ * conf - the settings, read once and then const
+ *
+ * One struct per generation of settings, in one arena of its own.  Every
+ * parameter is declared in one row of conf_table.c, and only there: the
+ * loader, `sekishod -t`, the sample file and the check of the manual read
+ * that row.  Problems are collected, all of them, with file, line and key.
+ */
+#ifndef SHARED_CONF_H
+#define SHARED_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "shared/arena.h"
+#include "shared/buf.h"
+#include "shared/endpoint.h"
+#include "shared/log.h"
+#include "shared/milter.h"
+
+#define CONF_MILTERS_MAX 64
+#define CONF_LISTEN_MAX	 16
+
+enum conf_order { ORDER_CHAIN, ORDER_FREE, ORDER_STRICT };
+enum conf_mode { MODE_ON, MODE_OFF, MODE_EVALUATE };
+enum conf_policy {
+	POLICY_TEMPFAIL,
+	POLICY_ACCEPT,
+	POLICY_REJECT,
+	POLICY_DISCARD,
+	POLICY_QUARANTINE,
+};
+enum conf_late_refusal { LATE_VERDICT, LATE_KEEP };
+
+/* One `listen =` entry: address owner=... group=... mode=... mta=... */
+struct conf_listen {
+	struct endpoint endpoint;
+	const char *owner; /* "" : not changed */
+	const char *group;
+	mode_t mode;	   /* 0: 0600 as bound */
+	bool has_mta;	   /* mta=postfix|sendmail was given */
+	enum mta mta;
+};
+
+struct conf_milter {
+	const char *name;
+	struct endpoint socket;
+	enum conf_order order;
+	enum conf_mode mode;
+	enum conf_policy on_failure;
+	enum conf_late_refusal late_refusal;
+	bool rcpt_serial;	  /* rcpt = serial */
+	enum stage join;	  /* for tests: STAGE_CONNECT, the default, to STAGE_EOM */
+	uint64_t timeout_connect; /* microseconds, as all times */
+	uint64_t timeout_command;
+	uint64_t timeout_eom;
+};
+
+struct conf {
+	/* [server] */
+	struct conf_listen listen[CONF_LISTEN_MAX];
+	size_t listen_count;
+	const char *user;  /* "" : stay who we are */
+	const char *group; /* "" : the user's own */
+	unsigned workers_min;
+	unsigned workers_max;
+	unsigned spare_min;
+	unsigned spare_max;
+	unsigned sessions_max;
+	uint64_t drain_timeout;
+	uint64_t message_memory; /* bytes */
+	uint64_t message_max;	 /* bytes of body */
+	const char *spool_directory;
+	enum log_sink log;
+	int syslog_facility;
+	enum log_level log_level;
+	const char *pid_file; /* "" : none */
+	bool core_dumps;
+	uint64_t step_deadline;		/* 8 s */
+	uint64_t step_deadline_postfix; /* 25 s */
+	uint64_t message_deadline;	/* 240 s */
+	uint64_t progress_interval;	/* 3 s */
+	uint64_t evaluate_grace;	/* 5 s */
+	uint64_t mta_timeout;	  /* MTA silent inside a message; 300 s */
+	uint64_t mta_idle_timeout; /* MTA silent between messages; 2 h */
+	unsigned headers_max;		/* 5000 */
+	uint64_t headers_size_max;	/* 1 MiB */
+	unsigned recipients_max;	/* 10000 */
+	uint64_t macros_max;		/* 64 KiB a stage */
+	/* macros_extra: names asked of the MTA beyond what children want. */
+	struct slice macros_extra[LIST_COUNT];
+
+	/* [milter NAME], in the order of the file */
+	struct conf_milter milters[CONF_MILTERS_MAX];
+	size_t milter_count;
+};
+
+/* What is wrong with a settings file, in the order found. */
+struct conf_problem {
+	const char *file; /* as given or included */
+	unsigned line;	  /* 0: the file as a whole */
+	const char *text; /* in words, with the key and the nearest name */
+	struct conf_problem *next;
+};
+
+struct conf_problems {
+	struct arena *arena;
+	struct conf_problem *first;
+	struct conf_problem **tail;
+	unsigned count;
+};
+
+/*
+ * Reads the file and everything it includes, checks it, resolves names (may
+ * wait for the resolver).  Everything is taken from the arena.  Returns NULL
+ * when there is at least one problem.
+ */
+const struct conf *conf_read(struct arena *arena, const char *path,
+			     struct conf_problems *problems_out);
+/* For fuzzing and tests: the same from memory; `include` is refused. */
+const struct conf *conf_read_text(struct arena *arena, const char *name,
+				  struct slice text,
+				  struct conf_problems *problems_out);
+/* Adds a problem (used by conf_read and conf_check); text is copied. */
+void conf_problem_add(struct conf_problems *p, const char *file, unsigned line,
+		      const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* "file:line: text" lines into out. */
+void conf_problems_print(const struct conf_problems *p, struct buf *out);
+
+/* All settings in force as a settings file; with_defaults: else only those
+ * that differ from their default. */
+bool conf_print(const struct conf *conf, bool with_defaults, struct buf *out);
+/* The sample file etc/sekisho.conf: every parameter with its sentence. */
+bool conf_print_sample(struct buf *out);
+
+const char *conf_order_name(enum conf_order order);
+const char *conf_mode_name(enum conf_mode mode);
+const char *conf_policy_name(enum conf_policy policy);
+
+#endif

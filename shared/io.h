@@ -1,0 +1,48 @@
+/*
+ * io - connect, read and write without ever blocking by surprise
+ *
+ * Descriptors are non-blocking and close-on-exec.  The worker polls for
+ * itself; io_wait() is for the tools and for the one-peer cases.
+ * Every call answers one of five words; errno is set with IO_ERROR.
+ */
+#ifndef SHARED_IO_H
+#define SHARED_IO_H
+
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "shared/buf.h"
+
+enum io_result {
+	IO_OK = 0,
+	IO_AGAIN,   /* nothing to do right now: poll */
+	IO_EOF,	    /* the peer closed */
+	IO_TIMEOUT, /* the deadline passed */
+	IO_ERROR,
+};
+
+/*
+ * Begins to connect; *fd_out is the new socket, or -1 with IO_ERROR.  IO_OK:
+ * connected.  IO_AGAIN: poll for writing, then ask io_connected().  A unix
+ * listener whose queue is full gives IO_ERROR with errno EAGAIN.
+ */
+enum io_result io_connect(const struct sockaddr *addr, socklen_t len,
+			  int *fd_out);
+/* After poll said writable: IO_OK or IO_ERROR with errno. */
+enum io_result io_connected(int fd);
+
+/* Reads once, up to max bytes, behind the end of b. */
+enum io_result io_read(int fd, struct buf *b, size_t max);
+/* Writes once as much of b as goes and uses it up; IO_OK: b is empty now. */
+enum io_result io_write(int fd, struct buf *b);
+/* Waits for events (POLLIN, POLLOUT): IO_OK, IO_TIMEOUT or IO_ERROR. */
+enum io_result io_wait(int fd, short events, uint64_t deadline);
+/* Writes all of b, waiting until the deadline. */
+enum io_result io_write_all(int fd, struct buf *b, uint64_t deadline);
+/*
+ * Is anything to be read, or has the peer gone?  IO_AGAIN: neither, the line
+ * is quiet.  IO_OK: bytes are waiting.  IO_EOF, IO_ERROR: gone.
+ */
+enum io_result io_peek(int fd);
+
+#endif

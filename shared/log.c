@@ -1,0 +1,224 @@
+#include "shared/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "shared/clock.h"
+
+#define LINE_MAX_BYTES 8192
+#define QUOTE_MAX      256
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+/* Warnings of one kind: this many in this time, then they are counted. */
+#define OFTEN	       10
+#define OFTEN_TIME     (10 * CLOCK_S)
+#define OFTEN_KINDS    32
+
+struct often {
+	const char *format;
+	uint64_t since;
+	unsigned count;
+};
+
+static struct {
+	enum log_sink sink;
+	enum log_level level;
+	const char *program;
+	int journal_fd;
+	char context[130];
+	void (*capture)(enum log_level level, const char *line);
+	struct often often[OFTEN_KINDS];
+} state = { .level = LOG_LEVEL_INFO, .program = "sekisho", .journal_fd = -1 };
+
+static const char *const level_words[] = {
+	[LOG_LEVEL_DEBUG] = "debug: ",
+	[LOG_LEVEL_INFO] = "",
+	[LOG_LEVEL_WARN] = "warning: ",
+	[LOG_LEVEL_ERROR] = "error: ",
+};
+static const int level_priority[] = {
+	[LOG_LEVEL_DEBUG] = LOG_DEBUG,
+	[LOG_LEVEL_INFO] = LOG_INFO,
+	[LOG_LEVEL_WARN] = LOG_WARNING,
+	[LOG_LEVEL_ERROR] = LOG_ERR,
+};
+
+static int journal_connect(void)
+{
+	static const struct sockaddr_un addr = { .sun_family = AF_UNIX,
+						 .sun_path = JOURNAL_SOCKET };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 &&
+	    connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) != 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+void log_open(enum log_sink sink, const char *program, int facility)
+{
+	state.program = program;
+	if (state.journal_fd >= 0)
+		close(state.journal_fd);
+	state.journal_fd = -1;
+	if (sink == LOG_SINK_JOURNAL) {
+		state.journal_fd = journal_connect();
+		if (state.journal_fd < 0)
+			sink = LOG_SINK_SYSLOG;
+	}
+	if (sink == LOG_SINK_SYSLOG)
+		openlog(program, LOG_PID | LOG_NDELAY, facility);
+	state.sink = sink;
+}
+
+void log_level(enum log_level level)
+{
+	state.level = level;
+}
+
+void log_context(const char *context)
+{
+	snprintf(state.context, sizeof(state.context), "%.127s%s", context,
+		 *context ? ": " : "");
+}
+
+void log_capture(void (*take)(enum log_level level, const char *line))
+{
+	state.capture = take;
+}
+
+/* The journal's own protocol: FIELD=value lines in one datagram. */
+static void to_journal(enum log_level level, const char *line)
+{
+	char fields[LINE_MAX_BYTES + 256];
+	int len = snprintf(fields, sizeof(fields),
+			   "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nMESSAGE=%s\n",
+			   level_priority[level], state.program, line);
+	struct iovec iov = { fields, (size_t)len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (len < 0 || (size_t)len >= sizeof(fields))
+		return;
+	(void)!sendmsg(state.journal_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void to_stderr(const char *line)
+{
+	char whole[LINE_MAX_BYTES + 64];
+	int len = snprintf(whole, sizeof(whole), "%s[%d]: %s\n", state.program,
+			   (int)getpid(), line);
+
+	if (len > 0 && (size_t)len < sizeof(whole))
+		(void)!write(STDERR_FILENO, whole, (size_t)len);
+}
+
+static void put(enum log_level level, const char *format, va_list args)
+{
+	char line[LINE_MAX_BYTES];
+	int head, len;
+
+	head = snprintf(line, sizeof(line), "%s%s", level_words[level],
+			state.context);
+	len = vsnprintf(line + head, sizeof(line) - (size_t)head, format, args);
+	for (char *p = line; len > 0 && *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+	if (state.capture)
+		state.capture(level, line);
+	else if (state.sink == LOG_SINK_JOURNAL)
+		to_journal(level, line);
+	else if (state.sink == LOG_SINK_SYSLOG)
+		syslog(level_priority[level], "%s", line);
+	else
+		to_stderr(line);
+}
+
+static void put_words(enum log_level level, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void put_words(enum log_level level, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	put(level, format, args);
+	va_end(args);
+}
+
+/* True when this kind of warning has been written often enough for now. */
+static bool is_too_often(enum log_level level, const char *format)
+{
+	struct often *o = &state.often[((uintptr_t)format >> 3) % OFTEN_KINDS];
+	uint64_t now = clock_now();
+
+	if (o->format != format || now - o->since > OFTEN_TIME) {
+		if (o->format && o->count > OFTEN)
+			put_words(level, "%u more lines like \"%.60s\" left out",
+				  o->count - OFTEN, o->format);
+		*o = (struct often){ format, now, 0 };
+	}
+	return ++o->count > OFTEN;
+}
+
+#define LOG_AT(level_)                                        \
+	do {                                                  \
+		va_list args;                                 \
+		if ((level_) < state.level)                   \
+			return;                               \
+		if ((level_) == LOG_LEVEL_WARN &&             \
+		    is_too_often((level_), format))           \
+			return;                               \
+		va_start(args, format);                       \
+		put((level_), format, args);                  \
+		va_end(args);                                 \
+	} while (0)
+
+void log_debug(const char *format, ...)
+{
+	LOG_AT(LOG_LEVEL_DEBUG);
+}
+
+void log_info(const char *format, ...)
+{
+	LOG_AT(LOG_LEVEL_INFO);
+}
+
+void log_warn(const char *format, ...)
+{
+	LOG_AT(LOG_LEVEL_WARN);
+}
+
+void log_error(const char *format, ...)
+{
+	LOG_AT(LOG_LEVEL_ERROR);
+}
+
+bool log_quote(struct buf *out, struct slice s)
+{
+	struct slice head = slice_head(s, QUOTE_MAX);
+	bool ok = buf_add_byte(out, '"');
+
+	for (size_t i = 0; i < head.len; i++) {
+		unsigned char c = (unsigned char)head.data[i];
+
+		if (c >= 0x20 && c <= 0x7e && c != '"' && c != '\\')
+			ok = ok && buf_add_byte(out, (char)c);
+		else
+			ok = ok && buf_printf(out, "\\x%02x", c);
+	}
+	return ok && buf_add(out, s.len > QUOTE_MAX ? SLICE_LIT("...\"") :
+						      SLICE_LIT("\""));
+}
+
+void log_bug(const char *file, int line, const char *what)
+{
+	put_words(LOG_LEVEL_ERROR, "bug: %s:%d: %s", file, line, what);
+	abort();
+}
