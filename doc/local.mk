@@ -1,0 +1,2 @@
+# manual pages and notes
+

@@ -1,0 +1,3 @@
+# the supervisor: knows shared and worker/worker.h
+
+EXTRA_DIST +=

@@ -1,0 +1,32 @@
+# bytes, protocol, settings, board: knows nobody
+noinst_LIBRARIES += shared/libshared.a
+shared_libshared_a_SOURCES = \
+	shared/arena.c \
+	shared/arena.h \
+	shared/board.h \
+	shared/buf.c \
+	shared/buf.h \
+	shared/clock.c \
+	shared/clock.h \
+	shared/conf.h \
+	shared/endpoint.h \
+	shared/header_list.h \
+	shared/io.c \
+	shared/io.h \
+	shared/log.c \
+	shared/log.h \
+	shared/macro.h \
+	shared/milter.h \
+	shared/milter_answer.h \
+	shared/milter_command.h \
+	shared/milter_frame.h \
+	shared/milter_name.c \
+	shared/milter_option.h \
+	shared/slice.c \
+	shared/slice.h
+shared_libshared_a_CPPFLAGS = $(AM_CPPFLAGS) $(PCRE2_CFLAGS)
+
+EXTRA_DIST +=
+
+# What every program that links this library needs behind it.
+SHARED = shared/libshared.a $(PCRE2_LIBS) $(INIPARSER_LIBS)

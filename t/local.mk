@@ -1,0 +1,47 @@
+# Unit tests by folder, whole programs, fuzz targets, the property test.
+#
+# A unit test links its own folder's library and what that folder may know:
+# a call in the wrong direction does not link.
+AM_TESTS_ENVIRONMENT = \
+	SEKISHOD='$(abs_top_builddir)/sekishod'; export SEKISHOD; \
+	SEKISHO_MTA='$(abs_top_builddir)/sekisho-mta'; export SEKISHO_MTA; \
+	SEKISHO_MILTER='$(abs_top_builddir)/sekisho-milter'; \
+	export SEKISHO_MILTER; \
+	SRCDIR='$(abs_top_srcdir)'; export SRCDIR; \
+	BUILDDIR='$(abs_top_builddir)'; export BUILDDIR; \
+	T_DATA='$(abs_top_srcdir)/t/data'; export T_DATA; \
+	CC='$(CC)'; export CC;
+
+TEST_EXTENSIONS = .t
+TAP_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
+	$(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = $(TAP_DRIVER)
+LOG_COMPILER = $(top_srcdir)/t/lib/criterion.sh
+T_LOG_DRIVER = $(TAP_DRIVER)
+T_LOG_COMPILER = $(top_srcdir)/t/lib/limit.sh
+
+TEST_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) \
+	-DT_DATA=\"$(abs_top_srcdir)/t/data\" \
+	-DT_SRCDIR=\"$(abs_top_srcdir)\"
+# Criterion's own macros are not ours to mend.
+TEST_CFLAGS = $(AM_CFLAGS) -Wno-undef -Wno-conversion -Wno-cast-qual \
+	-Wno-shadow -Wno-missing-prototypes
+
+UNIT_SUPPORT =
+
+if HAVE_CRITERION
+endif
+
+
+EXTRA_DIST += \
+	t/lib/criterion.sh \
+	t/lib/limit.sh
+
+# Corpora, vectors and the peers' settings are many small files.
+dist-hook:
+	cd $(srcdir) && for d in t/data t/fuzz/corpus t/peers; do \
+		test ! -d $$d || find $$d -type f; \
+	done | while read -r f; do \
+		$(MKDIR_P) "$(abs_top_builddir)/$(distdir)/$${f%/*}" && \
+		cp -p "$$f" "$(abs_top_builddir)/$(distdir)/$$f" || exit 1; \
+	done

@@ -1,0 +1,3 @@
+# what plays an MTA, what plays a milter: knows shared
+
+EXTRA_DIST +=
