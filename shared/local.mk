@@ -9,6 +9,7 @@ shared_libshared_a_SOURCES = \
 	shared/clock.c \
 	shared/clock.h \
 	shared/conf.h \
+	shared/endpoint.c \
 	shared/endpoint.h \
 	shared/header_list.h \
 	shared/io.c \
