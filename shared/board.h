@@ -59,7 +59,7 @@ struct board_slot {
 	_Atomic uint32_t stage; /* enum stage; STAGE_COUNT: between messages */
 	_Atomic uint32_t child; /* index waited for, or BOARD_NO_CHILD */
 	_Atomic uint32_t sessions; /* served by this process */
-	_Atomic uint64_t since;	   /* clock_now() of the last change of stage */
+	_Atomic uint64_t since;	   /* clock_now() of the last note of it */
 	_Atomic uint64_t generation;
 	struct board_text text;
 };
@@ -112,12 +112,21 @@ struct board; /* opaque: the two mappings and their descriptors */
  * writable.  NULL with errno when that fails.
  */
 struct board *board_new(unsigned slots);
-/* In a worker, after fork: maps control read-only instead. */
+/*
+ * In a worker, after fork: control is mapped read-only, for good, and both
+ * descriptors are closed.  False with errno: this process should end.
+ */
 bool board_become_reader(struct board *b);
 void board_free(struct board **b);
 
 unsigned board_slots(const struct board *b);
 struct board_slot *board_slot(struct board *b, unsigned index);
+/*
+ * The supervisor, for a slot nobody writes any more (before its first worker
+ * and after reaping one): free, no text, and `changes` even again even if the
+ * worker was killed between its two steps.
+ */
+void board_slot_reset(struct board_slot *s, uint64_t generation);
 
 /* Adds n to a counter of the worker's shard; never fails. */
 void board_count(struct board *b, unsigned slot, enum board_counter counter,
