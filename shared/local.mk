@@ -3,7 +3,10 @@ noinst_LIBRARIES += shared/libshared.a
 shared_libshared_a_SOURCES = \
 	shared/arena.c \
 	shared/arena.h \
+	shared/board.c \
 	shared/board.h \
+	shared/board_layout.h \
+	shared/board_read.c \
 	shared/buf.c \
 	shared/buf.h \
 	shared/clock.c \

@@ -35,6 +35,7 @@ endif
 
 EXTRA_DIST += \
 	t/lib/criterion.sh \
+	t/lib/house.sh \
 	t/lib/limit.sh
 
 # Corpora, vectors and the peers' settings are many small files.
