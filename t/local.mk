@@ -29,9 +29,18 @@ TEST_CFLAGS = $(AM_CFLAGS) -Wno-undef -Wno-conversion -Wno-cast-qual \
 
 UNIT_SUPPORT =
 
+UNIT_TESTS =
 if HAVE_CRITERION
 endif
 
+E2E_TESTS =
+
+TESTS += $(UNIT_TESTS) $(E2E_TESTS)
+check-unit:
+	$(MAKE) check TESTS='$(UNIT_TESTS)'
+check-e2e:
+	$(MAKE) check TESTS='$(E2E_TESTS)'
+.PHONY: check-unit check-e2e
 
 EXTRA_DIST += \
 	t/lib/criterion.sh \
