@@ -29,7 +29,8 @@ bool macro_list_has(struct slice list, struct slice name);
  * Appends the pairs whose names are in the list (has_list false: all pairs)
  * to out, at most max bytes: when they are more, the pairs with the largest
  * values are left out until it fits.  *dropped_out counts those.  False: out
- * has no room, and is unchanged.
+ * has no room (for all of the wanted ones, at first), and is unchanged.  The
+ * slices may not point into out.
  */
 bool macro_filter(struct slice pairs, bool has_list, struct slice list,
 		  size_t max, struct buf *out, unsigned *dropped_out);

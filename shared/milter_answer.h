@@ -2,7 +2,9 @@
  * milter_answer - milter to MTA: one answer, decoded or to be encoded
  *
  * Decoding gives slices into the packet.  As strict as Postfix: a stray byte
- * behind an answer without payload is an error (milter-protocol 1.2).
+ * behind an answer without payload is an error (milter-protocol 1.2).  As
+ * lenient as both MTAs where they are: a quarantine without reason or NUL, and
+ * bytes behind the NUL of a reply text, which nobody sees.
  * Whether an answer is legal where it stands is the caller's question.
  */
 #ifndef SHARED_MILTER_ANSWER_H
@@ -66,7 +68,10 @@ struct answer {
 /* packet: letter and payload.  False: *why_out says what is wrong. */
 bool answer_decode(struct slice packet, struct answer *answer_out,
 		   const char **why_out);
-/* Appends the whole packet.  False: no room, b unchanged. */
+/*
+ * Appends the whole packet, length included; the slices may not point into b.
+ * False: no room, or a payload above MILTER_PAYLOAD_MAX; b unchanged.
+ */
 bool answer_encode(struct buf *b, const struct answer *answer)
 	__attribute__((warn_unused_result));
 const char *answer_name(enum answer_kind kind);
@@ -78,7 +83,9 @@ uint32_t answer_action(enum answer_kind kind);
  * May this REPLYCODE text go to both MTAs as it is?  4xx or 5xx, the same
  * code on every line, '-' on all but the last, CRLF between, text behind each
  * code, an enhanced code (if any) of the same class, at most 32 lines of 980
- * bytes, no control bytes, '%' only doubled (milter-protocol 4.4).
+ * bytes (codes apart), no control bytes, '%' only doubled (milter-protocol
+ * 4.4).  A text that begins with a digit of another class is refused too:
+ * Postfix takes that digit for an enhanced code.
  */
 bool answer_reply_ok(struct slice text);
 

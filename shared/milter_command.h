@@ -75,7 +75,10 @@ struct command {
  */
 bool command_decode(struct slice packet, struct command *command_out,
 		    const char **why_out);
-/* Appends the whole packet, length included.  False: no room, b unchanged. */
+/*
+ * Appends the whole packet, length included; the slices may not point into b.
+ * False: no room, or a payload above MILTER_PAYLOAD_MAX; b unchanged.
+ */
 bool command_encode(struct buf *b, const struct command *command)
 	__attribute__((warn_unused_result));
 /* "connect", "helo", ... for logs. */

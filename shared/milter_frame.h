@@ -37,6 +37,9 @@ void frame_skip(struct buf *b, struct slice packet);
 bool frame_begin(struct buf *b, char letter, size_t *mark_out)
 	__attribute__((warn_unused_result));
 void frame_end(struct buf *b, size_t mark);
+/* The same, but false (and nothing done) when the payload is longer. */
+bool frame_end_within(struct buf *b, size_t mark, size_t payload_max)
+	__attribute__((warn_unused_result));
 void frame_undo(struct buf *b, size_t mark);
 /* A packet without payload. */
 bool frame_put(struct buf *b, char letter) __attribute__((warn_unused_result));
