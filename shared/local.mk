@@ -19,12 +19,17 @@ shared_libshared_a_SOURCES = \
 	shared/io.h \
 	shared/log.c \
 	shared/log.h \
+	shared/macro.c \
 	shared/macro.h \
 	shared/milter.h \
+	shared/milter_answer.c \
 	shared/milter_answer.h \
+	shared/milter_command.c \
 	shared/milter_command.h \
+	shared/milter_frame.c \
 	shared/milter_frame.h \
 	shared/milter_name.c \
+	shared/milter_option.c \
 	shared/milter_option.h \
 	shared/slice.c \
 	shared/slice.h

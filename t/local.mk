@@ -33,7 +33,9 @@ UNIT_TESTS =
 if HAVE_CRITERION
 endif
 
-E2E_TESTS =
+E2E_TESTS = \
+	t/e2e/00-house.t \
+	t/e2e/90-fuzz-replay.t
 
 TESTS += $(UNIT_TESTS) $(E2E_TESTS)
 check-unit:
@@ -43,6 +45,9 @@ check-e2e:
 .PHONY: check-unit check-e2e
 
 EXTRA_DIST += \
+	t/e2e/00-house.t \
+	t/e2e/90-fuzz-replay.t \
+	t/lib/banned.txt \
 	t/lib/criterion.sh \
 	t/lib/house.sh \
 	t/lib/limit.sh
