@@ -1,0 +1,112 @@
+# shellcheck shell=bash
+# common.sh - what script/demo, script/test and .ci/run share
+#
+# Finds the checkout, installs what is missing (Debian, as root), builds in a
+# directory of its own.  Sourced, never run.
+
+set -euo pipefail
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+JOBS=${JOBS:-$(nproc)}
+export DEBIAN_FRONTEND=noninteractive
+
+PACKAGES_BUILD="gcc make libc6-dev autoconf automake pkg-config
+	libpcre2-dev libiniparser-dev libsystemd-dev"
+PACKAGES_TEST="libcriterion-dev mandoc python3 procps"
+# shellcheck disable=SC2034 # for those who source this
+PACKAGES_CI="clang llvm shellcheck xz-utils"
+# shellcheck disable=SC2034
+PACKAGES_POSTFIX="postfix"
+
+say() { printf '==> %s\n' "$*"; }
+die() {
+	printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+	exit 1
+}
+
+missing_packages() { # NAME...: prints those that are not installed
+	local p
+	for p in "$@"; do
+		dpkg-query -W -f '${Status}\n' "$p" 2>/dev/null |
+			grep -q 'ok installed' || echo "$p"
+	done
+}
+
+# Installs what is missing.  No service is started: this machine is here to
+# build and to test, whatever the packages think of that.
+install_missing() { # NAME...
+	local need policy=/usr/sbin/policy-rc.d made=
+	command -v dpkg-query >/dev/null ||
+		die "this is not Debian; INSTALL says what is needed"
+	# shellcheck disable=SC2046 # names hold no blanks
+	need=$(missing_packages "$@" | tr '\n' ' ')
+	[ -n "$need" ] || return 0
+	[ "$(id -u)" = 0 ] || die "not installed: $need(run as root, or install them)"
+	say "installing: $need"
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' >$policy
+		chmod 755 $policy
+		made=1
+	fi
+	debconf-set-selections <<'X' || true
+postfix postfix/main_mailer_type select No configuration
+opendmarc opendmarc/dbconfig-install boolean false
+X
+	# shellcheck disable=SC2086 # a list of names
+	if ! apt_install $need; then
+		say "reading the package lists anew"
+		apt-get -qq -o DPkg::Lock::Timeout=600 update </dev/null
+		apt_install $need || {
+			[ -z "$made" ] || rm -f $policy
+			die "could not install: $need"
+		}
+	fi
+	[ -z "$made" ] || rm -f $policy
+}
+
+apt_install() {
+	timeout -k 10 900 apt-get -qq -y --no-install-recommends \
+		-o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 \
+		install "$@" </dev/null >/tmp/sekisho-apt.$$ 2>&1 || {
+		tail -n 5 /tmp/sekisho-apt.$$
+		rm -f /tmp/sekisho-apt.$$
+		return 1
+	}
+	rm -f /tmp/sekisho-apt.$$
+}
+
+quietly() { # LOG COMMAND...: shows the log's end only when it fails
+	local log=$1
+	shift
+	if ! "$@" >"$log" 2>&1 </dev/null; then
+		tail -n 40 "$log"
+		die "failed: $* (all of it: $log)"
+	fi
+}
+
+# Builds in DIR; configures once, with the options given.
+build_in() { # DIR [CONFIGURE-OPTION...]
+	local dir=$1
+	shift
+	mkdir -p "$dir"
+	if [ ! -x "$ROOT/configure" ] ||
+		[ "$ROOT/configure.ac" -nt "$ROOT/configure" ]; then
+		say "autoreconf"
+		(cd "$ROOT" && quietly "$dir/autoreconf.log" autoreconf -i)
+	fi
+	if [ ! -e "$dir/Makefile" ]; then
+		say "configure $*"
+		(cd "$dir" && quietly configure.out "$ROOT/configure" "$@")
+	fi
+	say "make"
+	(cd "$dir" && quietly make.out timeout -k 10 900 make -j"$JOBS")
+}
+
+# What the .trs files of a build directory say, on one line:
+# "PASSED FAILED SKIPPED".  FAILED counts errors and missing plans too.
+count_results() { # DIR [SUBTREE]
+	find "$1/t/${2:-}" -name '*.trs' -exec cat {} + |
+		awk '/^:test-result: PASS/ { p++ }
+		/^:test-result: (FAIL|XPASS|ERROR)/ { f++ }
+		/^:test-result: SKIP/ { s++ }
+		END { print p + 0, f + 0, s + 0 }'
+}
