@@ -24,9 +24,13 @@ enum worker_exit {
 
 struct worker_env {
 	const struct conf *conf;
-	/* listen_fds[i] belongs to conf->listen[i]; non-blocking. */
+	/*
+	 * Non-blocking listening sockets.  A name with several addresses has
+	 * several: listen_fds[i] belongs to conf->listen[listen_of_fd[i]].
+	 */
 	const int *listen_fds;
-	size_t listen_count;
+	const size_t *listen_of_fd;
+	size_t listen_count; /* of both */
 	struct board *board;
 	unsigned slot;
 	/*

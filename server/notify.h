@@ -1,0 +1,18 @@
+/*
+ * notify - tells the service manager how we are
+ *
+ * The only door to libsystemd.  Built without it, or started by something
+ * that does not listen, every function does nothing.  Never fails.
+ */
+#ifndef SERVER_NOTIFY_H
+#define SERVER_NOTIFY_H
+
+/* Connections are taken from now on. */
+void notify_ready(void);
+void notify_stopping(void);
+/* One line for `systemctl status`. */
+void notify_status(const char *words);
+/* In a worker, after fork: it may not speak for the supervisor. */
+void notify_forget(void);
+
+#endif
