@@ -1,3 +1,18 @@
 # the supervisor: knows shared and worker/worker.h
+noinst_LIBRARIES += server/libserver.a
+server_libserver_a_SOURCES = \
+	server/background.c \
+	server/background.h \
+	server/limits.c \
+	server/limits.h \
+	server/listen.c \
+	server/listen.h \
+	server/notify.c \
+	server/notify.h \
+	server/pool.c \
+	server/pool.h \
+	server/priv.c \
+	server/priv.h
+server_libserver_a_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS)
 
 EXTRA_DIST +=
