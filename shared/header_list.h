@@ -14,9 +14,15 @@
  * the MTA sees one filter only, us, an index sent to it must count all of
  * them.  So entries deleted are kept and marked with the filter that did it.
  * Under Postfix a deleted header counts for nobody.
+ * Where one filter behind another and all behind us would differ, the list is
+ * what the MTA will have in the end: an ADDHEADER after an earlier filter's
+ * deletion is put before the first of its name, though Sendmail alone would
+ * put it into the deleted one's place.
  *
  * Memory is taken from an arena that must live as long as the list.  Names
  * and values are not copied.  Fails by NULL: no memory, nothing changed.
+ * A pointer to an entry is good until the next one is added or inserted; to
+ * remember one for longer, keep its id.
  */
 #ifndef SHARED_HEADER_LIST_H
 #define SHARED_HEADER_LIST_H
@@ -38,7 +44,8 @@ struct header {
 	unsigned deleted_by;
 	/*
 	 * Who this is, the same in every copy of the list: 1, 2, ... in the
-	 * order in which entries came into being; hidden entries have 0.
+	 * order in which entries came into being; hidden entries have 0
+	 * until a filter makes them visible.
 	 */
 	uint32_t id;
 };
@@ -73,7 +80,11 @@ const struct header *header_list_next(const struct header_list *l,
 /* The entry with that id, deleted or not; NULL when there is none. */
 struct header *header_list_by_id(struct header_list *l, uint32_t id);
 
-/* ADDHEADER by the MTA's rules; the new entry. */
+/*
+ * ADDHEADER by the MTA's rules; the new entry, or Sendmail's default that it
+ * went into.  Sendmail ignores an empty name, here and in INSHEADER: NULL
+ * without failure then.
+ */
 struct header *header_list_add(struct header_list *l, struct slice name,
 			       struct slice value);
 /* INSHEADER: position among the entries of the MTA's list; the new entry. */

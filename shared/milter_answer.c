@@ -88,9 +88,8 @@ static const char *read_body(struct reader *r, struct answer *a)
 static const char *read_address(struct reader *r, struct answer *a)
 {
 	a->address.args = SLICE_EMPTY;
-	return reader_str(r, &a->address.address) ?
-		       NULL :
-		       "address without its end";
+	return reader_str(r, &a->address.address) ? NULL :
+						    "address without its end";
 }
 
 static const char *read_address_args(struct reader *r, struct answer *a)

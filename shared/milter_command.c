@@ -111,8 +111,7 @@ static bool write_connect(struct buf *b, const struct command *c)
 {
 	const struct command_connect *connect = &c->connect;
 
-	if (!buf_add_str(b, connect->host) ||
-	    !buf_add_byte(b, connect->family))
+	if (!buf_add_str(b, connect->host) || !buf_add_byte(b, connect->family))
 		return false;
 	if (connect->family == 'U')
 		return true;

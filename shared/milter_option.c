@@ -12,7 +12,7 @@
  * What we promise an MTA.  Not the envelope's NR bits: there the verdict is
  * wanted at once.  Not NO bits: a child may join at any stage by replay.
  */
-#define PROTOCOL_FOR_MTA                                                   \
+#define PROTOCOL_FOR_MTA                                                       \
 	(SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY | PROTOCOL_EXTRAS)
 
 bool option_read_offer(const struct option *raw, struct option *offer_out,
@@ -25,8 +25,8 @@ bool option_read_offer(const struct option *raw, struct option *offer_out,
 	*offer_out = (struct option){
 		.version = raw->version < MILTER_VERSION ? raw->version :
 							   MILTER_VERSION,
-		.actions = (raw->actions ? raw->actions : ACTIONS_V1) &
-			   SMFIF_ALL,
+		.actions =
+			(raw->actions ? raw->actions : ACTIONS_V1) & SMFIF_ALL,
 		.protocol = (raw->protocol ? raw->protocol : PROTOCOL_V1) &
 			    PROTOCOL_KNOWN,
 	};
