@@ -14,6 +14,7 @@ shared_libshared_a_SOURCES = \
 	shared/conf.h \
 	shared/endpoint.c \
 	shared/endpoint.h \
+	shared/header_list.c \
 	shared/header_list.h \
 	shared/io.c \
 	shared/io.h \
