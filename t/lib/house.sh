@@ -116,7 +116,7 @@ unlike() { # DESCRIPTION TEXT EXTENDED-REGEX
 }
 
 bail() { # REASON: going on makes no sense
-	diag "$*"
+	TESTS_PLANNED=${TESTS_PLANNED:-bailed}
 	echo "Bail out! $*"
 	exit 1
 }
