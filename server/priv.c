@@ -99,12 +99,19 @@ static bool refuse(const char *what, const char *user)
 	return false;
 }
 
+/* As far as the hard limit goes, or never again. */
+static void limit_core_dumps(bool core_dumps)
+{
+	struct rlimit core = { 0, 0 };
+
+	if (core_dumps && getrlimit(RLIMIT_CORE, &core) == 0)
+		core.rlim_cur = core.rlim_max;
+	(void)setrlimit(RLIMIT_CORE, &core);
+}
+
 bool priv_give_up(const struct priv *p, bool core_dumps)
 {
-	const struct rlimit no_core = { 0, 0 };
-
-	if (!core_dumps)
-		(void)setrlimit(RLIMIT_CORE, &no_core);
+	limit_core_dumps(core_dumps);
 	if (p->change) {
 		if (setgroups((size_t)p->group_count, p->groups) != 0)
 			return refuse("setgroups", p->user);

@@ -1,0 +1,510 @@
+#include "server/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "server/notify.h"
+#include "shared/log.h"
+#include "worker/worker.h"
+
+#define NOTE_MAX (sizeof(struct worker_note_wish) + LIST_COUNT * BOARD_LIST_MAX)
+/* Notes of one worker taken in one turn: none may keep the loop for itself. */
+#define NOTES_AT_ONCE 8
+#define LINE_CEILING  4096
+
+bool spawn_init(struct spawn *s)
+{
+	s->rows = calloc(s->slots, sizeof(*s->rows));
+	if (!s->rows)
+		return false;
+	for (unsigned i = 0; i < s->slots; i++)
+		s->rows[i].fd = -1;
+	s->supervisor = getpid();
+	return true;
+}
+
+void spawn_deinit(struct spawn *s)
+{
+	free(s->rows);
+	s->rows = NULL;
+}
+
+/* --- forking ------------------------------------------------------------ */
+
+/*
+ * Signals, as a worker has them: SIGTERM asks it to leave and is taken when
+ * it waits; what a terminal or an administrator sends to the whole group is
+ * the supervisor's business.
+ */
+static void set_signals(void)
+{
+	static const int ignored[] = { SIGINT, SIGQUIT, SIGHUP, SIGPIPE,
+				       SIGUSR1 };
+	sigset_t blocked;
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		(void)signal(ignored[i], SIG_IGN);
+	(void)signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGTERM);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+}
+
+/*
+ * Other workers' pairs above all: while we held one, that worker could not
+ * see the supervisor's end.  The log gets a socket of its own, or a number
+ * that it believes to be its own could become an MTA's connection.
+ */
+static void close_foreign(const struct spawn *s, int own)
+{
+	unsigned first = (unsigned)s->first_private_fd;
+
+	if (s->conf->log != LOG_SINK_STDERR)
+		closelog();
+	if ((unsigned)own > first)
+		(void)close_range(first, (unsigned)own - 1, 0);
+	(void)close_range((unsigned)own + 1, ~0u, 0);
+	if (s->conf->log != LOG_SINK_STDERR)
+		log_open(s->conf->log, "sekishod", s->conf->syslog_facility);
+}
+
+_Noreturn static void become_worker(const struct spawn *s, unsigned slot,
+				    int own)
+{
+	const struct worker_env env = {
+		.conf = s->conf,
+		.listen_fds = s->listen->fds,
+		.listen_of_fd = s->listen->entry,
+		.listen_count = s->listen->count,
+		.board = s->board,
+		.slot = slot,
+		.supervisor_fd = own,
+		.hungry_fd = s->hungry_fd,
+	};
+
+	set_signals();
+	/* Second string to the pair's EOF; asked for after setuid, which
+	 * would have cleared it. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+	if (getppid() != s->supervisor)
+		_exit(WORKER_DONE);
+	(void)prctl(PR_SET_NAME, "sekisho-worker", 0, 0, 0);
+	close_foreign(s, own);
+	notify_forget();
+	worker_main(&env);
+}
+
+static bool find_free(const struct spawn *s, unsigned *slot_out)
+{
+	for (unsigned i = 0; i < s->slots; i++)
+		if (!s->rows[i].pid) {
+			*slot_out = i;
+			return true;
+		}
+	return false;
+}
+
+static bool fork_failed(struct spawn *s, const char *what)
+{
+	int reason = errno;
+	bool is_news = !s->forks.pause;
+
+	if (pace_trouble(&s->forks, clock_now()) && is_news)
+		log_warn("could not start worker %u: %s: %s; trying again with pauses",
+			 s->alive + 1, what, strerror(reason));
+	return false;
+}
+
+bool spawn_keep_private(int *fd, int first)
+{
+	int higher;
+
+	if (*fd < 0 || *fd >= first)
+		return *fd >= 0;
+	higher = fcntl(*fd, F_DUPFD_CLOEXEC, first);
+	if (higher < 0)
+		return false;
+	close(*fd);
+	*fd = higher;
+	return true;
+}
+
+static bool make_pair(struct spawn *s, unsigned slot, int ends_out[2])
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u64 = slot };
+	int first = s->first_private_fd;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC,
+		       0, ends_out) != 0)
+		return fork_failed(s, "socketpair");
+	if (spawn_keep_private(&ends_out[0], first) &&
+	    spawn_keep_private(&ends_out[1], first) &&
+	    epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, ends_out[0], &e) == 0)
+		return true;
+	fork_failed(s, "its pair of sockets");
+	close(ends_out[0]);
+	close(ends_out[1]);
+	return false;
+}
+
+bool spawn_one(struct spawn *s)
+{
+	struct spawn_row *row;
+	unsigned slot;
+	int ends[2];
+	pid_t pid;
+
+	if (!find_free(s, &slot) || !make_pair(s, slot, ends))
+		return false;
+	row = &s->rows[slot];
+	row->generation++;
+	board_slot_reset(board_slot(s->board, slot), row->generation);
+	board_note_state(board_slot(s->board, slot), SLOT_STARTING);
+	pid = fork();
+	if (pid == 0)
+		become_worker(s, slot, ends[1]);
+	close(ends[1]);
+	if (pid < 0) {
+		fork_failed(s, "fork");
+		close(ends[0]);
+		board_slot_reset(board_slot(s->board, slot), row->generation);
+		return false;
+	}
+	row->pid = pid;
+	row->fd = ends[0];
+	row->told = false;
+	row->killed = false;
+	s->alive++;
+	if (pace_well(&s->forks))
+		log_info("workers can be started again");
+	return true;
+}
+
+uint64_t spawn_paused_until(const struct spawn *s, uint64_t now)
+{
+	uint64_t a = s->forks.not_before, b = s->deaths.not_before;
+	uint64_t until = a > b ? a : b;
+
+	return until > now ? until : 0;
+}
+
+/* --- counting and telling ----------------------------------------------- */
+
+static uint32_t state_of(const struct spawn *s, unsigned slot)
+{
+	return atomic_load_explicit(&board_slot(s->board, slot)->state,
+				    memory_order_relaxed);
+}
+
+void spawn_count(const struct spawn *s, struct pool_seen *seen_out)
+{
+	*seen_out = (struct pool_seen){ .alive = s->alive };
+	for (unsigned i = 0; i < s->slots; i++) {
+		uint32_t state;
+
+		if (!s->rows[i].pid)
+			continue;
+		state = state_of(s, i);
+		if (s->rows[i].told || state == SLOT_LEAVING)
+			seen_out->leaving++;
+		else if (state == SLOT_STARTING)
+			seen_out->starting++;
+		else if (state == SLOT_IDLE)
+			seen_out->idle++;
+	}
+}
+
+unsigned spawn_busy(const struct spawn *s)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->slots; i++)
+		n += s->rows[i].pid && state_of(s, i) == SLOT_BUSY;
+	return n;
+}
+
+static void tell(struct spawn_row *row)
+{
+	row->told = true;
+	if (row->fd >= 0)
+		(void)!send(row->fd, "d", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void spawn_retire(struct spawn *s, unsigned n)
+{
+	/* From the far end: the front of the board stays densely used. */
+	for (unsigned i = s->slots; i-- > 0 && n > 0;) {
+		struct spawn_row *row = &s->rows[i];
+
+		if (row->pid && !row->told && state_of(s, i) == SLOT_IDLE) {
+			tell(row);
+			n--;
+		}
+	}
+}
+
+void spawn_retire_all(struct spawn *s)
+{
+	for (unsigned i = 0; i < s->slots; i++)
+		if (s->rows[i].pid && !s->rows[i].told)
+			tell(&s->rows[i]);
+}
+
+void spawn_kill_all(struct spawn *s)
+{
+	for (unsigned i = 0; i < s->slots; i++)
+		if (s->rows[i].pid) {
+			s->rows[i].killed = true;
+			(void)kill(s->rows[i].pid, SIGKILL);
+		}
+}
+
+/* --- notes --------------------------------------------------------------- */
+
+/* Macro names end in NUL on the wire, so none may hold one. */
+static bool is_clean(struct slice list)
+{
+	for (size_t i = 0; i < list.len; i++)
+		if ((unsigned char)list.data[i] < 0x20 ||
+		    (unsigned char)list.data[i] > 0x7e)
+			return false;
+	return true;
+}
+
+bool spawn_take_wish(struct board *board, size_t milters, const void *note,
+		     size_t len)
+{
+	struct slice rest = slice_of(note, len);
+	struct board_wanted wanted = { 0 };
+	struct worker_note_wish w;
+
+	if (len < sizeof(w))
+		return false;
+	memcpy(&w, note, sizeof(w));
+	rest = slice_from(rest, sizeof(w));
+	if (w.kind != WORKER_NOTE_WISH || w.milter >= milters)
+		return false;
+	wanted.actions = w.actions;
+	wanted.protocol = w.protocol;
+	for (unsigned i = 0; i < LIST_COUNT; i++) {
+		if (w.has_list[i] > 1 || w.list_len[i] > rest.len ||
+		    (!w.has_list[i] && w.list_len[i]))
+			return false;
+		wanted.has_list[i] = w.has_list[i];
+		wanted.list[i] = slice_head(rest, w.list_len[i]);
+		if (!is_clean(wanted.list[i]))
+			return false;
+		rest = slice_from(rest, w.list_len[i]);
+	}
+	if (rest.len)
+		return false;
+	board_remember(board, w.milter, &wanted);
+	return true;
+}
+
+static void close_row(struct spawn_row *row)
+{
+	if (row->fd >= 0)
+		close(row->fd); /* leaves the epoll by itself */
+	row->fd = -1;
+}
+
+void spawn_take_notes(struct spawn *s, unsigned slot)
+{
+	struct spawn_row *row = &s->rows[slot];
+	char note[NOTE_MAX];
+
+	for (int i = 0; i < NOTES_AT_ONCE && row->fd >= 0; i++) {
+		ssize_t n = recv(row->fd, note, sizeof(note),
+				 MSG_DONTWAIT | MSG_TRUNC);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0)
+			close_row(row);
+		else if ((size_t)n > sizeof(note) ||
+			 !spawn_take_wish(s->board, s->conf->milter_count, note,
+					  (size_t)n))
+			log_warn("worker %d sent a note that makes no sense",
+				 (int)row->pid);
+	}
+}
+
+/* --- deaths -------------------------------------------------------------- */
+
+void spawn_explain(int status, char *words, size_t size)
+{
+	const char *name;
+
+	if (!WIFSIGNALED(status)) {
+		snprintf(words, size, "exit code %d", WEXITSTATUS(status));
+		return;
+	}
+	name = sigabbrev_np(WTERMSIG(status));
+	if (name)
+		snprintf(words, size, "signal SIG%s", name);
+	else
+		snprintf(words, size, "signal %d", WTERMSIG(status));
+}
+
+/* "signal=SIGKILL" or "exit=3": the log line's spelling of the same. */
+static bool add_cause(int status, struct buf *line)
+{
+	const char *name;
+
+	if (!WIFSIGNALED(status))
+		return buf_printf(line, " exit=%d", WEXITSTATUS(status));
+	name = sigabbrev_np(WTERMSIG(status));
+	if (name)
+		return buf_printf(line, " signal=SIG%s", name);
+	return buf_printf(line, " signal=%d", WTERMSIG(status));
+}
+
+/* Text in the board is a worker's: it may lack its NUL, or lie. */
+static struct slice text_of(const char *text, size_t size)
+{
+	return slice_of(text, strnlen(text, size));
+}
+
+static bool add_id(struct slice id, struct buf *line)
+{
+	if (!id.len)
+		return buf_add(line, SLICE_LIT("NOQUEUE"));
+	for (size_t i = 0; i < id.len; i++) {
+		char c = id.data[i];
+
+		if (!buf_add_byte(line, c > 0x20 && c < 0x7f ? c : '?'))
+			return false;
+	}
+	return true;
+}
+
+bool spawn_lost_line(const struct conf *conf, const struct board_slot *slot,
+		     int status, pid_t pid, struct buf *line)
+{
+	uint32_t stage = atomic_load_explicit(&slot->stage,
+					      memory_order_relaxed);
+	uint32_t child = atomic_load_explicit(&slot->child,
+					      memory_order_relaxed);
+	struct board_text text;
+	bool ok;
+
+	(void)board_read_text(slot, &text);
+	ok = add_id(text_of(text.queue_id, sizeof(text.queue_id)), line) &&
+	     buf_printf(line, ": from=") &&
+	     log_quote(line, text_of(text.sender, sizeof(text.sender))) &&
+	     buf_printf(line, " client=") &&
+	     log_quote(line, text_of(text.peer, sizeof(text.peer)));
+	return ok &&
+	       buf_printf(line, " verdict=lost stage=%s child=%s",
+			  stage < STAGE_COUNT ? milter_stage_name(stage) : "-",
+			  child < conf->milter_count ?
+				  conf->milters[child].name :
+				  "-") &&
+	       add_cause(status, line) &&
+	       buf_printf(line, " pid=%d", (int)pid);
+}
+
+static void log_lost(struct spawn *s, unsigned slot, int status)
+{
+	struct buf line;
+
+	buf_init(&line, LINE_CEILING);
+	board_count(s->board, slot, COUNT_LOST, 1);
+	(void)spawn_lost_line(s->conf, board_slot(s->board, slot), status,
+			      s->rows[slot].pid, &line);
+	log_info("%.*s", SLICE_ARG(buf_slice(&line)));
+	buf_deinit(&line);
+}
+
+static bool is_expected(int status)
+{
+	return WIFEXITED(status) && (WEXITSTATUS(status) == WORKER_DONE ||
+				     WEXITSTATUS(status) == WORKER_EXHAUSTED);
+}
+
+static void tell_death(const struct spawn *s, unsigned slot, int status)
+{
+	char words[48];
+
+	spawn_explain(status, words, sizeof(words));
+	log_warn("worker %d ended by %s", (int)s->rows[slot].pid, words);
+}
+
+static void tell_pause(const struct pace *p, const char *why)
+{
+	log_error("%s: starting no workers for %.1f s", why,
+		  (double)p->pause / (double)CLOCK_S);
+}
+
+/* What the death of this worker means for the speed of starting others. */
+static void set_pace(struct spawn *s, unsigned slot, int status)
+{
+	bool early = state_of(s, slot) == SLOT_STARTING;
+
+	if (s->rows[slot].killed || (is_expected(status) && !early &&
+				     WEXITSTATUS(status) == WORKER_DONE))
+		return;
+	if (early)
+		s->failed_starts++;
+	if (is_expected(status)) {
+		if (pace_trouble(&s->deaths, clock_now()))
+			tell_pause(&s->deaths,
+				   "workers run out of memory or descriptors");
+		return;
+	}
+	tell_death(s, slot, status);
+	if (pace_death(&s->deaths, clock_now(), early))
+		tell_pause(&s->deaths, early ?
+				   "workers die before they serve" :
+				   "many workers die");
+}
+
+static void bury(struct spawn *s, unsigned slot, int status)
+{
+	struct spawn_row *row = &s->rows[slot];
+
+	spawn_take_notes(s, slot);
+	set_pace(s, slot, status);
+	if (!is_expected(status) && state_of(s, slot) == SLOT_BUSY)
+		log_lost(s, slot, status);
+	if (state_of(s, slot) != SLOT_STARTING)
+		s->failed_starts = 0;
+	close_row(row);
+	board_slot_reset(board_slot(s->board, slot), row->generation);
+	row->pid = 0;
+	s->alive--;
+}
+
+static void find_and_bury(struct spawn *s, pid_t pid, int status)
+{
+	for (unsigned i = 0; i < s->slots; i++)
+		if (s->rows[i].pid == pid) {
+			bury(s, i, status);
+			return;
+		}
+}
+
+bool spawn_reap(struct spawn *s)
+{
+	bool any = false;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		find_and_bury(s, pid, status);
+		any = true;
+	}
+	return any;
+}

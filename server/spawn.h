@@ -1,0 +1,94 @@
+/*
+ * spawn - the workers as the supervisor knows them
+ *
+ * Forks a worker into a slot of the board, takes its notes, reaps it and
+ * explains its death.  Owns a private row per slot (pid, generation, our end
+ * of the pair): what the board says is used for counting and for words, never
+ * to find a process.  Fails by saying so in the log and trying later.
+ */
+#ifndef SERVER_SPAWN_H
+#define SERVER_SPAWN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "server/listen.h"
+#include "server/pool.h"
+#include "shared/board.h"
+#include "shared/buf.h"
+#include "shared/conf.h"
+
+struct spawn_row {
+	pid_t pid;	     /* 0: nobody */
+	int fd;		     /* our end; -1 when closed */
+	bool told;	     /* was told to leave */
+	bool killed;	     /* by us: no surprise when it dies */
+	uint64_t generation; /* of the slot, counted here */
+};
+
+struct spawn {
+	const struct conf *conf;
+	struct board *board;
+	const struct listen *listen;
+	struct spawn_row *rows;
+	unsigned slots;
+	unsigned alive; /* rows with a pid */
+	int epoll_fd;	/* the supervisor's; our ends are in it by slot */
+	int hungry_fd;
+	int first_private_fd; /* descriptors from here on are not for workers */
+	pid_t supervisor;
+	struct pace forks;  /* fork fails */
+	struct pace deaths; /* workers die */
+	unsigned failed_starts; /* in a row died before they could wait */
+};
+
+/* Everything in *s but rows and supervisor is set by the caller. */
+bool spawn_init(struct spawn *s);
+void spawn_deinit(struct spawn *s);
+
+/*
+ * Moves a descriptor up to `first` or above when it lies below, so that no
+ * worker keeps it.  False: none is free; *fd is unchanged.
+ */
+bool spawn_keep_private(int *fd, int first);
+
+/*
+ * Forks one worker.  False: no free slot, or the machine refused (the pace
+ * then pauses).  In the child it never returns.
+ */
+bool spawn_one(struct spawn *s);
+/* Until when nothing shall be forked; 0: go on. */
+uint64_t spawn_paused_until(const struct spawn *s, uint64_t now);
+
+/* What the board and the rows say now. */
+void spawn_count(const struct spawn *s, struct pool_seen *seen_out);
+/* How many workers hold a connection. */
+unsigned spawn_busy(const struct spawn *s);
+
+/* Asks up to n idle workers to leave; all: whoever is there. */
+void spawn_retire(struct spawn *s, unsigned n);
+void spawn_retire_all(struct spawn *s);
+void spawn_kill_all(struct spawn *s);
+
+/* Takes the notes a worker sent; closes our end when it closed its own. */
+void spawn_take_notes(struct spawn *s, unsigned slot);
+/* Reaps everybody who died, explains and counts.  False: nobody had died. */
+bool spawn_reap(struct spawn *s);
+
+/* "signal SIGKILL" or "exit code 3"; size 48 is enough. */
+void spawn_explain(int status, char *words, size_t size);
+/*
+ * The line for a message that died with its worker (design: one line per
+ * message): verdict=lost, from what the slot says.
+ */
+bool spawn_lost_line(const struct conf *conf, const struct board_slot *slot,
+		     int status, pid_t pid, struct buf *line);
+/*
+ * Checks a note and remembers it.  False: it is not what a worker of ours
+ * would send, and nothing was changed.
+ */
+bool spawn_take_wish(struct board *board, size_t milters, const void *note,
+		     size_t len);
+
+#endif

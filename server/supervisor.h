@@ -1,0 +1,29 @@
+/*
+ * supervisor - the process that owns everything and serves nobody
+ *
+ * Opens sockets and shared memory, gives up root, keeps the right number of
+ * workers alive, and says what became of those who died.  One loop; it
+ * goes through the phases start, run, drain, stop.  Waits for nothing that a
+ * worker, an MTA or a child milter could withhold.
+ */
+#ifndef SERVER_SUPERVISOR_H
+#define SERVER_SUPERVISOR_H
+
+#include <stdbool.h>
+
+#include "shared/conf.h"
+
+struct supervisor_how {
+	const struct conf *conf;
+	const char *version;
+	bool in_background; /* standard error goes away once all is ready */
+	int tell_ready;	    /* for background_ready(), -1 for none */
+};
+
+/*
+ * Returns when it was told to stop and all workers are gone: true.  False: it
+ * could not start, or its workers could not; the reason is in the log.
+ */
+bool supervisor_run(const struct supervisor_how *how);
+
+#endif
