@@ -1,0 +1,592 @@
+#include "shared/conf_lines.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shared/conf_value.h"
+
+/* The section the next key belongs to. */
+enum where {
+	BEFORE_SECTIONS, /* an included file begins here, too */
+	IN_SECTION,
+	IN_BAD_SECTION, /* its keys are not looked at: one problem is enough */
+};
+
+struct source {
+	const char *name;
+	unsigned line;
+	const struct source *parent; /* the file that includes this one */
+	dev_t dev;
+	ino_t ino;
+	unsigned depth;
+	bool from_memory;
+};
+
+struct reader_state {
+	struct arena *arena;
+	struct conf_problems *problems;
+	struct conf_lines *lines;
+	unsigned files;
+	/* The present file, and where in it we are. */
+	struct source *source;
+	enum where where;
+	enum conf_section section;
+	struct slice name;
+	unsigned block;
+	unsigned blocks; /* headers seen in all files */
+	/* The key that is being read; its value may be continued. */
+	bool has_key;
+	bool bad; /* its value could not be read */
+	struct conf_place place;
+	struct slice key;
+	struct buf value;
+};
+
+#define PROBLEM(r, ...)                                                     \
+	conf_problem_add((r)->problems, (r)->source->name, (r)->source->line, \
+			 __VA_ARGS__)
+
+static void read_file(struct reader_state *r, const char *path,
+		      const struct source *parent);
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static bool is_comment(struct slice s)
+{
+	return s.len == 0 || s.data[0] == ';' || s.data[0] == '#';
+}
+
+static struct slice lower_copy(struct arena *arena, struct slice s)
+{
+	char *copy = arena_take(arena, s.len + 1);
+
+	if (!copy)
+		return SLICE_EMPTY;
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.data[i];
+
+		copy[i] = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+	}
+	return slice_of(copy, s.len);
+}
+
+static void add_line(struct reader_state *r, struct conf_place place,
+		     struct slice key, struct slice value)
+{
+	struct conf_line *line = arena_take(r->arena, sizeof(*line));
+	struct slice copy;
+
+	if (r->lines->count >= CONF_SETTINGS_MAX) {
+		if (r->lines->count++ == CONF_SETTINGS_MAX)
+			PROBLEM(r, "more than %d settings", CONF_SETTINGS_MAX);
+		return;
+	}
+	if (!line || !arena_copy(r->arena, value, &copy)) {
+		PROBLEM(r, "no memory for more settings");
+		return;
+	}
+	*line = (struct conf_line){ .place = place,
+				    .section = r->section,
+				    .block = r->block,
+				    .bad = key.len && r->bad,
+				    .name = r->name,
+				    .key = key,
+				    .value = copy };
+	*r->lines->tail = line;
+	r->lines->tail = &line->next;
+	r->lines->count++;
+}
+
+/* "conf.d" of "/etc/sekisho/sekisho.conf" is "/etc/sekisho/conf.d". */
+static char *beside(struct reader_state *r, struct slice path)
+{
+	const char *name = r->source->name;
+	const char *slash = strrchr(name, '/');
+	size_t folder = slash ? (size_t)(slash - name) + 1 : 0;
+	char *full;
+
+	if (path.data[0] == '/')
+		return arena_str(r->arena, path);
+	full = arena_take(r->arena, folder + path.len + 1);
+	if (!full)
+		return NULL;
+	memcpy(full, name, folder);
+	memcpy(full + folder, path.data, path.len);
+	return full;
+}
+
+static void include_all(struct reader_state *r, const char *pattern)
+{
+	struct source *here = r->source;
+	glob_t found;
+	int error = glob(pattern, GLOB_NOMAGIC, NULL, &found);
+
+	if (error == GLOB_NOMATCH) /* an empty conf.d/ is no mistake */
+		return;
+	if (error) {
+		PROBLEM(r, "include \"%s\": could not look: %s", pattern,
+			error == GLOB_NOSPACE ? "no memory" : "read error");
+		return;
+	}
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		const char *path = arena_str(r->arena,
+					     slice_str(found.gl_pathv[i]));
+
+		if (path)
+			read_file(r, path, here);
+	}
+	globfree(&found);
+}
+
+static void include(struct reader_state *r, struct slice value)
+{
+	enum where where = r->where;
+	enum conf_section section = r->section;
+	struct slice name = r->name;
+	unsigned block = r->block;
+	unsigned line = r->source->line;
+	char *pattern;
+
+	/* Problems belong to the line where the include began. */
+	r->source->line = r->place.line;
+	if (value.len >= 2 && conf_literal(value, 0) == (ptrdiff_t)value.len)
+		value = slice_of(value.data + 1, value.len - 2);
+	if (value.len == 0)
+		PROBLEM(r, "include: no file is named");
+	else if (r->source->from_memory)
+		PROBLEM(r, "include: only a file can include files");
+	else if (!(pattern = beside(r, value)))
+		PROBLEM(r, "include: no memory");
+	else
+		include_all(r, pattern);
+	r->source->line = line;
+	r->where = where;
+	r->section = section;
+	r->name = name;
+	r->block = block;
+}
+
+/* The value of the present key is complete. */
+static void finish_key(struct reader_state *r)
+{
+	struct slice value = slice_trim(buf_slice(&r->value));
+
+	if (!r->has_key)
+		return;
+	r->has_key = false;
+	if (slice_is(r->key, "include")) {
+		/* An include reads other lines into r->value. */
+		if (!r->bad && arena_copy(r->arena, value, &value))
+			include(r, value);
+	} else if (r->where == BEFORE_SECTIONS) {
+		conf_problem_add(r->problems, r->place.file, r->place.line,
+				 "\"%.*s\" stands before the first [section]",
+				 SLICE_ARG(r->key));
+	} else if (r->where == IN_SECTION) {
+		add_line(r, r->place, r->key, value);
+	}
+	buf_clear(&r->value);
+}
+
+/* Without the comment at its end; text in quotes is passed over. */
+static struct slice without_comment(struct reader_state *r, struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		ptrdiff_t n = conf_literal(s, i);
+
+		if (n < 0) {
+			PROBLEM(r, "the %s is not closed on this line",
+				s.data[i] == '/' ? "regular expression" :
+						   "quote");
+			r->bad = true;
+			return SLICE_EMPTY;
+		}
+		if (n > 0)
+			i += (size_t)n - 1;
+		else if ((s.data[i] == ';' || s.data[i] == '#') && i > 0 &&
+			 is_blank(s.data[i - 1]))
+			return slice_head(s, i);
+	}
+	return s;
+}
+
+/* A blank goes between what continuation lines hold. */
+static void add_value(struct reader_state *r, struct slice text)
+{
+	text = slice_trim(text);
+	if (text.len == 0 || r->bad)
+		return;
+	if ((buf_len(&r->value) && !buf_add_byte(&r->value, ' ')) ||
+	    !buf_add(&r->value, text)) {
+		PROBLEM(r, "the value of \"%.*s\" is longer than %d bytes",
+			SLICE_ARG(r->key), CONF_VALUE_MAX);
+		r->bad = true;
+	}
+}
+
+static bool name_byte(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-' ||
+	       c == '@';
+}
+
+static bool milter_name_ok(struct reader_state *r, struct slice name)
+{
+	if (name.len == 0) {
+		PROBLEM(r, "a milter needs a name: [milter NAME]");
+		return false;
+	}
+	if (name.len > CONF_NAME_MAX) {
+		PROBLEM(r, "the name of a milter may have no more than %d "
+			"bytes", CONF_NAME_MAX);
+		return false;
+	}
+	for (size_t i = 0; i < name.len; i++) {
+		if (name_byte(name.data[i]))
+			continue;
+		PROBLEM(r, "bad milter name \"%.*s\": letters, digits and "
+			". _ - @ only", SLICE_ARG(name));
+		return false;
+	}
+	return true;
+}
+
+static void unknown_section(struct reader_state *r, struct slice word)
+{
+	static const char *const words[] = { "server", "milter" };
+	struct slice lower = lower_copy(r->arena, word);
+	const char *nearest = conf_nearest(lower, words, 2);
+
+	if (slice_starts(lower, "milter") && word.len > 6)
+		PROBLEM(r, "unknown section [%.*s]: write [milter NAME] with "
+			"a blank between", SLICE_ARG(slice_head(word, 80)));
+	else if (nearest)
+		PROBLEM(r, "unknown section [%.*s]: did you mean [%s]?",
+			SLICE_ARG(slice_head(word, 80)), nearest);
+	else
+		PROBLEM(r, "unknown section [%.*s]: there are [server] and "
+			"[milter NAME]", SLICE_ARG(slice_head(word, 80)));
+}
+
+/* inside: what stands between the brackets. */
+static void begin_section(struct reader_state *r, struct slice inside)
+{
+	struct conf_place place = { r->source->name, r->source->line };
+	struct slice word;
+	size_t n = 0;
+
+	inside = slice_trim(inside);
+	while (n < inside.len && !is_blank(inside.data[n]))
+		n++;
+	word = slice_head(inside, n);
+	r->where = IN_BAD_SECTION;
+	r->block = ++r->blocks;
+	r->name = slice_trim(slice_from(inside, n));
+	if (word.len == 0) {
+		PROBLEM(r, "the brackets are empty: there are [server] and "
+			"[milter NAME]");
+		return;
+	}
+	if (slice_is_case(word, "server")) {
+		r->section = CONF_SERVER;
+		if (r->name.len) {
+			PROBLEM(r, "[server] has no name");
+			return;
+		}
+	} else if (slice_is_case(word, "milter")) {
+		r->section = CONF_MILTER;
+		if (!milter_name_ok(r, r->name) ||
+		    !arena_copy(r->arena, r->name, &r->name))
+			return;
+	} else {
+		unknown_section(r, word);
+		return;
+	}
+	r->where = IN_SECTION;
+	add_line(r, place, SLICE_EMPTY, SLICE_EMPTY);
+}
+
+static void read_header(struct reader_state *r, struct slice s)
+{
+	ptrdiff_t end = slice_find(s, ']');
+	struct slice rest;
+
+	finish_key(r);
+	if (end < 0) {
+		PROBLEM(r, "the bracket of the section is not closed");
+		r->where = IN_BAD_SECTION;
+		return;
+	}
+	rest = slice_trim(slice_from(s, (size_t)end + 1));
+	if (!is_comment(rest))
+		PROBLEM(r, "text behind the bracket of the section");
+	begin_section(r, slice_of(s.data + 1, (size_t)end - 1));
+}
+
+static void read_key(struct reader_state *r, struct slice s)
+{
+	ptrdiff_t equals = slice_find(s, '=');
+	struct slice key;
+
+	finish_key(r);
+	key = slice_trim(slice_head(s, equals < 0 ? s.len : (size_t)equals));
+	if (equals < 0) {
+		PROBLEM(r, "neither KEY = VALUE nor a [section]: \"%.*s\"",
+			SLICE_ARG(slice_head(key, 80)));
+		return;
+	}
+	if (key.len == 0) {
+		PROBLEM(r, "no key before the \"=\"");
+		return;
+	}
+	r->key = lower_copy(r->arena, slice_head(key, 200));
+	r->place = (struct conf_place){ r->source->name, r->source->line };
+	r->has_key = true;
+	r->bad = false;
+	/* From the "=" on, so that white space behind it is seen. */
+	s = without_comment(r, slice_from(s, (size_t)equals));
+	add_value(r, slice_from(s, 1));
+}
+
+/*
+ * Somebody indents all keys of a section: each would silently become a part
+ * of the value above.  `key = x` with a known key and blanks is taken for that
+ * mistake; `group=postfix` may be an option of a listener.
+ */
+static bool looks_like_key(struct slice s)
+{
+	ptrdiff_t equals = slice_find(s, '=');
+	struct slice key;
+
+	if (equals < 1 || !is_blank(s.data[equals - 1]))
+		return false;
+	key = slice_trim(slice_head(s, (size_t)equals));
+	return conf_row_find(CONF_SERVER, key) ||
+	       conf_row_find(CONF_MILTER, key) || slice_is(key, "include");
+}
+
+static void read_indented(struct reader_state *r, struct slice s)
+{
+	struct slice text = slice_trim(s);
+
+	if (looks_like_key(text)) {
+		PROBLEM(r, "a line that begins with a blank continues the one "
+			"before: remove the blanks before \"%.*s\"",
+			SLICE_ARG(slice_trim(slice_head(
+				text, (size_t)slice_find(text, '=')))));
+		read_key(r, text);
+		return;
+	}
+	if (!r->has_key) {
+		PROBLEM(r, "a line that begins with a blank continues the one "
+			"before, but there is no setting to continue");
+		return;
+	}
+	add_value(r, without_comment(r, s));
+}
+
+/* False: nothing behind this line is worth reading. */
+static bool read_line(struct reader_state *r, struct slice s)
+{
+	if (s.len && s.data[s.len - 1] == '\r')
+		s.len--;
+	if (slice_find(s, '\0') >= 0) {
+		PROBLEM(r, "a NUL byte: this is no text file");
+		return false;
+	}
+	if (s.len > CONF_LINE_MAX) {
+		PROBLEM(r, "the line is longer than %d bytes: continue it on "
+			"indented lines", CONF_LINE_MAX);
+		return true;
+	}
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.data[i];
+
+		if ((c < ' ' && c != '\t') || c == 0x7f) {
+			PROBLEM(r, "a control byte (0x%02x)", (unsigned)c);
+			return true;
+		}
+	}
+	if (is_comment(slice_trim(s)))
+		return true;
+	if (is_blank(s.data[0]))
+		read_indented(r, s);
+	else if (s.data[0] == '[')
+		read_header(r, s);
+	else
+		read_key(r, s);
+	return true;
+}
+
+static void read_text(struct reader_state *r, struct source *source,
+		      struct slice text)
+{
+	struct source *above = r->source;
+	struct slice line;
+
+	r->source = source;
+	r->where = BEFORE_SECTIONS;
+	if (slice_starts(text, "\xef\xbb\xbf"))
+		text = slice_from(text, 3);
+	if (text.len == 0)
+		PROBLEM(r, "the file is empty");
+	while (slice_split(&text, '\n', &line)) {
+		source->line++;
+		if (!read_line(r, line))
+			break;
+	}
+	finish_key(r);
+	r->source = above;
+}
+
+/* The whole file on the heap; NULL: said why. */
+static char *load(struct reader_state *r, int fd, size_t size,
+		  size_t *length_out)
+{
+	char *text = malloc(size + 1);
+	size_t got = 0;
+
+	if (!text) {
+		PROBLEM(r, "no memory for the file");
+		return NULL;
+	}
+	while (got < size) {
+		ssize_t n = read(fd, text + got, size - got);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			PROBLEM(r, "could not read: %m");
+			free(text);
+			return NULL;
+		}
+		if (n == 0)
+			break;
+		got += (size_t)n;
+	}
+	*length_out = got;
+	return text;
+}
+
+static bool file_ok(struct reader_state *r, int fd, struct source *source)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0) {
+		PROBLEM(r, "could not look at the file: %m");
+		return false;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		PROBLEM(r, "this is %s and no file",
+			S_ISDIR(st.st_mode) ? "a folder" : "a device or pipe");
+		return false;
+	}
+	if (st.st_size > CONF_FILE_MAX) {
+		PROBLEM(r, "the file is larger than %d bytes", CONF_FILE_MAX);
+		return false;
+	}
+	source->dev = st.st_dev;
+	source->ino = st.st_ino;
+	for (const struct source *s = source->parent; s; s = s->parent) {
+		if (s->dev == source->dev && s->ino == source->ino) {
+			PROBLEM(r, "the file includes itself");
+			return false;
+		}
+	}
+	return true;
+}
+
+static void read_open_file(struct reader_state *r, int fd,
+			   struct source *source)
+{
+	struct source *above = r->source;
+	char *text = NULL;
+	size_t length = 0;
+
+	r->source = source;
+	/* One byte more than allowed: the file may have grown since. */
+	if (file_ok(r, fd, source))
+		text = load(r, fd, CONF_FILE_MAX + 1, &length);
+	if (text && length > CONF_FILE_MAX)
+		PROBLEM(r, "the file is larger than %d bytes", CONF_FILE_MAX);
+	r->source = above;
+	if (text && length <= CONF_FILE_MAX)
+		read_text(r, source, slice_of(text, length));
+	free(text);
+}
+
+static void read_file(struct reader_state *r, const char *path,
+		      const struct source *parent)
+{
+	struct source source = { .name = path,
+				 .parent = parent,
+				 .depth = parent ? parent->depth + 1 : 0 };
+	int fd;
+
+	if (source.depth > CONF_DEPTH_MAX || r->files++ >= CONF_FILES_MAX) {
+		PROBLEM(r, "include \"%s\": more than %d files, or more than "
+			"%d deep", path, CONF_FILES_MAX, CONF_DEPTH_MAX);
+		return;
+	}
+	/* Not blocking: somebody may name a pipe. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0) {
+		if (parent)
+			PROBLEM(r, "include: could not open \"%s\": %m", path);
+		else
+			conf_problem_add(r->problems, path, 0,
+					 "could not open the file: %m");
+		return;
+	}
+	read_open_file(r, fd, &source);
+	close(fd);
+}
+
+static void begin(struct reader_state *r, struct conf_lines *lines,
+		  struct conf_problems *problems)
+{
+	*lines = (struct conf_lines){ .tail = &lines->first };
+	*r = (struct reader_state){ .arena = problems->arena,
+				    .problems = problems,
+				    .lines = lines };
+	buf_init(&r->value, CONF_VALUE_MAX);
+}
+
+void conf_lines_file(const char *path, struct conf_lines *lines_out,
+		     struct conf_problems *problems)
+{
+	struct reader_state r;
+	const char *name = arena_str(problems->arena, slice_str(path));
+
+	begin(&r, lines_out, problems);
+	if (name)
+		read_file(&r, name, NULL);
+	else
+		conf_problem_add(problems, path, 0, "no memory");
+	buf_deinit(&r.value);
+}
+
+void conf_lines_text(const char *name, struct slice text,
+		     struct conf_lines *lines_out,
+		     struct conf_problems *problems)
+{
+	struct reader_state r;
+	struct source source = { .from_memory = true };
+
+	begin(&r, lines_out, problems);
+	source.name = arena_str(problems->arena, slice_str(name));
+	if (source.name)
+		read_text(&r, &source, text);
+	else
+		conf_problem_add(problems, name, 0, "no memory");
+	buf_deinit(&r.value);
+}

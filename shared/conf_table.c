@@ -1,0 +1,322 @@
+#include "shared/conf_table.h"
+
+#include <stddef.h>
+#include <syslog.h>
+
+/* clang-format off */
+const struct conf_word conf_section_words[] = {
+	{ "server", CONF_SERVER }, { "milter", CONF_MILTER }, { NULL, 0 },
+};
+const struct conf_word conf_order_words[] = {
+	{ "chain", ORDER_CHAIN }, { "free", ORDER_FREE },
+	{ "strict", ORDER_STRICT }, { NULL, 0 },
+};
+const struct conf_word conf_mode_words[] = {
+	{ "on", MODE_ON }, { "off", MODE_OFF }, { "evaluate", MODE_EVALUATE },
+	{ NULL, 0 },
+};
+const struct conf_word conf_policy_words[] = {
+	{ "tempfail", POLICY_TEMPFAIL }, { "accept", POLICY_ACCEPT },
+	{ "reject", POLICY_REJECT }, { "discard", POLICY_DISCARD },
+	{ "quarantine", POLICY_QUARANTINE }, { NULL, 0 },
+};
+const struct conf_word conf_mta_words[] = {
+	{ "postfix", MTA_POSTFIX }, { "sendmail", MTA_SENDMAIL }, { NULL, 0 },
+};
+static const struct conf_word late_refusal_words[] = {
+	{ "verdict", LATE_VERDICT }, { "keep", LATE_KEEP }, { NULL, 0 },
+};
+static const struct conf_word rcpt_words[] = {
+	{ "parallel", false }, { "serial", true }, { NULL, 0 },
+};
+static const struct conf_word join_words[] = {
+	{ "connect", STAGE_CONNECT }, { "helo", STAGE_HELO },
+	{ "mail", STAGE_MAIL }, { "rcpt", STAGE_RCPT }, { "data", STAGE_DATA },
+	{ "header", STAGE_HEADER }, { "eoh", STAGE_EOH },
+	{ "body", STAGE_BODY }, { "eom", STAGE_EOM }, { NULL, 0 },
+};
+static const struct conf_word log_words[] = {
+	{ "stderr", LOG_SINK_STDERR }, { "syslog", LOG_SINK_SYSLOG },
+	{ "journal", LOG_SINK_JOURNAL }, { NULL, 0 },
+};
+static const struct conf_word level_words[] = {
+	{ "debug", LOG_LEVEL_DEBUG }, { "info", LOG_LEVEL_INFO },
+	{ "warn", LOG_LEVEL_WARN }, { "error", LOG_LEVEL_ERROR }, { NULL, 0 },
+};
+static const struct conf_word facility_words[] = {
+	{ "mail", LOG_MAIL }, { "daemon", LOG_DAEMON }, { "user", LOG_USER },
+	{ "local0", LOG_LOCAL0 }, { "local1", LOG_LOCAL1 },
+	{ "local2", LOG_LOCAL2 }, { "local3", LOG_LOCAL3 },
+	{ "local4", LOG_LOCAL4 }, { "local5", LOG_LOCAL5 },
+	{ "local6", LOG_LOCAL6 }, { "local7", LOG_LOCAL7 }, { NULL, 0 },
+};
+
+#define KIB UINT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define S   UINT64_C(1000000)	/* microseconds */
+#define MS  UINT64_C(1000)
+#define H   (3600 * S)
+
+#define ROW_S(KEY, TYPE, WHEN) .section = CONF_SERVER, .key = #KEY, \
+	.offset = offsetof(struct conf, KEY), .type = TYPE, .when = WHEN
+#define ROW_M(KEY, TYPE, WHEN) .section = CONF_MILTER, .key = #KEY, \
+	.offset = offsetof(struct conf_milter, KEY), .type = TYPE, .when = WHEN
+
+static const struct conf_row server_rows[] = {
+	{ ROW_S(core_dumps, CONF_BOOL, CONF_AT_START), .standard = "no",
+	  .sentence = "May a process that dies leave a core file?  Mail is "
+		      "kept out of it." },
+	{ ROW_S(drain_timeout, CONF_DURATION, CONF_AT_RELOAD),
+	  .standard = "60s", .min = 0, .max = 24 * H, .unit = "time",
+	  .sentence = "How long sessions may go on when the server was told "
+		      "to stop." },
+	{ ROW_S(evaluate_grace, CONF_DURATION, CONF_AT_RELOAD),
+	  .standard = "5s", .min = 0, .max = H, .unit = "time",
+	  .sentence = "How long a worker listens to milters in mode evaluate "
+		      "after the MTA has its answer." },
+	{ ROW_S(group, CONF_STRING, CONF_AT_START), .standard = "",
+	  .sentence = "The group to run as; empty means the user's own." },
+	{ ROW_S(headers_max, CONF_UNSIGNED, CONF_AT_RELOAD),
+	  .standard = "5000", .min = 100, .max = 1000000, .unit = "headers",
+	  .sentence = "A message with more headers is refused." },
+	{ ROW_S(headers_size_max, CONF_SIZE, CONF_AT_RELOAD),
+	  .standard = "1M", .min = 64 * KIB, .max = GIB, .unit = "bytes",
+	  .sentence = "A message whose headers are larger is refused." },
+	{ ROW_S(listen, CONF_LISTEN, CONF_AT_START),
+	  .standard = "inet:10025@127.0.0.1",
+	  .sample = "inet:10025@127.0.0.1",
+	  .sentence = "Where MTAs connect: addresses separated by commas, each "
+		      "with options owner= group= mode= mta=." },
+	{ ROW_S(log, CONF_WORD, CONF_AT_RELOAD), .standard = "stderr",
+	  .words = log_words,
+	  .sentence = "Where log lines go." },
+	{ ROW_S(log_level, CONF_WORD, CONF_AT_RELOAD), .standard = "info",
+	  .words = level_words,
+	  .sentence = "Lines below this level are not written." },
+	{ ROW_S(macros_extra, CONF_MACROS, CONF_AT_RELOAD), .standard = "",
+	  .sentence = "Macros to ask the MTA for beyond what the milters want: "
+		      "STAGE: NAME NAME, STAGE: NAME." },
+	{ ROW_S(macros_max, CONF_SIZE, CONF_AT_RELOAD), .standard = "64k",
+	  .min = KIB, .max = MIB, .unit = "bytes of a stage",
+	  .sentence = "Macros beyond this are dropped, the largest first." },
+	{ ROW_S(message_deadline, CONF_DURATION, CONF_AT_RELOAD),
+	  .standard = "240s", .min = S, .max = H, .unit = "time",
+	  .sentence = "All waiting for milters from the end of a message to "
+		      "its verdict." },
+	{ ROW_S(message_max, CONF_SIZE, CONF_AT_RELOAD), .standard = "100M",
+	  .min = 64 * KIB, .max = 16 * GIB, .unit = "bytes of body",
+	  .sentence = "A larger message is refused." },
+	{ ROW_S(message_memory, CONF_SIZE, CONF_AT_RELOAD), .standard = "1M",
+	  .min = 16 * KIB, .max = GIB, .unit = "bytes a worker",
+	  .sentence = "A body larger than this is kept in a file in "
+		      "spool_directory." },
+	{ ROW_S(mta_idle_timeout, CONF_DURATION, CONF_AT_RELOAD),
+	  .standard = "2h", .min = S, .max = 7 * 24 * H, .unit = "time",
+	  .sentence = "An MTA that is silent this long between messages is "
+		      "taken for gone." },
+	{ ROW_S(mta_timeout, CONF_DURATION, CONF_AT_RELOAD),
+	  .standard = "300s", .min = S, .max = 24 * H, .unit = "time",
+	  .sentence = "An MTA that is silent this long inside a message is "
+		      "taken for gone." },
+	{ ROW_S(pid_file, CONF_PATH, CONF_AT_START), .standard = "",
+	  .sentence = "Where to write the process id; empty means nowhere." },
+	{ ROW_S(progress_interval, CONF_DURATION, CONF_AT_RELOAD),
+	  .standard = "3s", .min = 100 * MS, .max = 60 * S, .unit = "time",
+	  .sentence = "How often the MTA is told that work on a message goes "
+		      "on." },
+	{ ROW_S(recipients_max, CONF_UNSIGNED, CONF_AT_RELOAD),
+	  .standard = "10000", .min = 100, .max = 1000000,
+	  .unit = "recipients a message",
+	  .sentence = "Further recipients are told to come later." },
+	{ ROW_S(sessions_max, CONF_UNSIGNED, CONF_AT_RELOAD),
+	  .standard = "1000", .min = 1, .max = 1000000, .unit = "sessions",
+	  .sentence = "A worker is replaced after about as many sessions." },
+	{ ROW_S(spare_max, CONF_UNSIGNED, CONF_AT_RELOAD), .standard = "32",
+	  .min = 1, .max = 10000, .unit = "workers",
+	  .sentence = "More idle workers than this are sent away." },
+	{ ROW_S(spare_min, CONF_UNSIGNED, CONF_AT_RELOAD), .standard = "4",
+	  .min = 1, .max = 10000, .unit = "workers",
+	  .sentence = "With fewer idle workers than this more are started." },
+	{ ROW_S(spool_directory, CONF_PATH, CONF_AT_RELOAD),
+	  .standard = "/var/spool/sekisho",
+	  .sentence = "Where large messages are kept while they are checked; "
+		      "nothing stays there." },
+	{ ROW_S(step_deadline, CONF_DURATION, CONF_AT_RELOAD),
+	  .standard = "8s", .min = 100 * MS, .max = H, .unit = "time",
+	  .sentence = "All waiting for milters within one command of an MTA "
+		      "that is not known to be Postfix." },
+	{ ROW_S(step_deadline_postfix, CONF_DURATION, CONF_AT_RELOAD),
+	  .standard = "25s", .min = 100 * MS, .max = H, .unit = "time",
+	  .sentence = "The same for Postfix, which waits longer." },
+	{ ROW_S(syslog_facility, CONF_WORD, CONF_AT_RELOAD),
+	  .standard = "mail", .words = facility_words,
+	  .sentence = "The facility of log lines that go to syslog." },
+	{ ROW_S(user, CONF_STRING, CONF_AT_START), .standard = "",
+	  .sample = "sekisho",
+	  .sentence = "The user to run as when started by root; empty means "
+		      "that it stays root." },
+	{ ROW_S(workers_max, CONF_UNSIGNED, CONF_AT_START), .standard = "500",
+	  .min = 1, .max = 10000, .unit = "workers",
+	  .sentence = "So many MTA connections are served at the same time; "
+		      "more have to wait." },
+	{ ROW_S(workers_min, CONF_UNSIGNED, CONF_AT_RELOAD), .standard = "8",
+	  .min = 1, .max = 10000, .unit = "workers",
+	  .sentence = "Never fewer workers than this." },
+};
+
+static const struct conf_row milter_rows[] = {
+	{ ROW_M(join, CONF_WORD, CONF_AT_RELOAD), .standard = "connect",
+	  .words = join_words,
+	  .sentence = "For tests only: the stage at which the milter joins." },
+	{ ROW_M(late_refusal, CONF_WORD, CONF_AT_RELOAD),
+	  .standard = "verdict", .words = late_refusal_words,
+	  .sentence = "A milter that joined late refuses an earlier recipient: "
+		      "a verdict on the message, or kept in the log only." },
+	{ ROW_M(mode, CONF_WORD, CONF_AT_RELOAD), .standard = "on",
+	  .words = conf_mode_words,
+	  .sentence = "Is the milter asked, and does its word count?  "
+		      "\"evaluate\" asks it and only logs the answers." },
+	{ ROW_M(on_failure, CONF_WORD, CONF_AT_RELOAD), .standard = "tempfail",
+	  .words = conf_policy_words,
+	  .sentence = "What happens to a message when the milter fails." },
+	{ ROW_M(order, CONF_WORD, CONF_AT_RELOAD), .standard = "chain",
+	  .words = conf_order_words,
+	  .sentence = "\"chain\" sees what the milters above left, \"free\" "
+		      "the message as it came, \"strict\" is also asked only "
+		      "after them." },
+	{ .section = CONF_MILTER, .key = "rcpt",
+	  .offset = offsetof(struct conf_milter, rcpt_serial),
+	  .type = CONF_EITHER, .when = CONF_AT_RELOAD, .standard = "parallel",
+	  .words = rcpt_words,
+	  .sentence = "\"serial\" shows the milter a recipient only after "
+		      "those above let it pass, for milters that count." },
+	{ ROW_M(socket, CONF_ENDPOINT, CONF_AT_RELOAD),
+	  .sample = "unix:/run/opendkim/opendkim.sock",
+	  .sentence = "Where the milter listens." },
+	{ ROW_M(timeout_command, CONF_DURATION, CONF_AT_RELOAD),
+	  .standard = "7s", .min = 10 * MS, .max = H, .unit = "time",
+	  .sentence = "How long the milter may be silent when it owes an "
+		      "answer." },
+	{ ROW_M(timeout_connect, CONF_DURATION, CONF_AT_RELOAD),
+	  .standard = "3s", .min = 10 * MS, .max = H, .unit = "time",
+	  .sentence = "How long connecting and negotiating may take." },
+	{ ROW_M(timeout_eom, CONF_DURATION, CONF_AT_RELOAD),
+	  .standard = "120s", .min = 10 * MS, .max = H, .unit = "time",
+	  .sentence = "How long it may be silent at the end of the message." },
+};
+/* clang-format on */
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+_Static_assert(COUNT(server_rows) <= CONF_ROWS_MAX, "conf_places is too small");
+_Static_assert(COUNT(milter_rows) <= CONF_ROWS_MAX, "conf_places is too small");
+
+const struct conf_row *conf_rows(enum conf_section section, size_t *count_out)
+{
+	bool server = section == CONF_SERVER;
+
+	*count_out = server ? COUNT(server_rows) : COUNT(milter_rows);
+	return server ? server_rows : milter_rows;
+}
+
+const struct conf_row *conf_row_find(enum conf_section section,
+				     struct slice key)
+{
+	size_t n;
+	const struct conf_row *rows = conf_rows(section, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (slice_is(key, rows[i].key))
+			return &rows[i];
+	return NULL;
+}
+
+#define WORD_MAX 32 /* longer than any key */
+
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+/* Letters to add, drop, change or swap with their neighbour. */
+static unsigned distance(struct slice a, struct slice b)
+{
+	unsigned d[WORD_MAX + 1][WORD_MAX + 1];
+
+	for (unsigned i = 0; i <= a.len; i++)
+		d[i][0] = i;
+	for (unsigned j = 0; j <= b.len; j++)
+		d[0][j] = j;
+	for (size_t i = 1; i <= a.len; i++) {
+		for (size_t j = 1; j <= b.len; j++) {
+			bool same = a.data[i - 1] == b.data[j - 1];
+			unsigned n = d[i - 1][j - 1] + !same;
+
+			n = least(n, d[i - 1][j] + 1);
+			n = least(n, d[i][j - 1] + 1);
+			if (i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] &&
+			    a.data[i - 2] == b.data[j - 1])
+				n = least(n, d[i - 2][j - 2] + 1);
+			d[i][j] = n;
+		}
+	}
+	return d[a.len][b.len];
+}
+
+const char *conf_nearest(struct slice wrong, const char *const *words, size_t n)
+{
+	const char *nearest = NULL;
+	unsigned best;
+
+	if (wrong.len == 0 || wrong.len > WORD_MAX)
+		return NULL;
+	/* Further away it is another word and no slip of the finger. */
+	best = (unsigned)wrong.len / 3 + 2;
+	for (size_t i = 0; i < n; i++) {
+		struct slice word = slice_str(words[i]);
+		unsigned d;
+
+		if (word.len > WORD_MAX)
+			continue;
+		d = distance(wrong, word);
+		if (d < best) {
+			best = d;
+			nearest = words[i];
+		}
+	}
+	return nearest;
+}
+
+const char *conf_row_nearest(enum conf_section section, struct slice key)
+{
+	const char *words[CONF_ROWS_MAX];
+	size_t n;
+	const struct conf_row *rows = conf_rows(section, &n);
+
+	for (size_t i = 0; i < n; i++)
+		words[i] = rows[i].key;
+	return conf_nearest(key, words, n);
+}
+
+const char *conf_word_of(const struct conf_word *words, int value)
+{
+	for (; words->word; words++)
+		if (words->value == value)
+			return words->word;
+	return "?";
+}
+
+const char *conf_order_name(enum conf_order order)
+{
+	return conf_word_of(conf_order_words, (int)order);
+}
+
+const char *conf_mode_name(enum conf_mode mode)
+{
+	return conf_word_of(conf_mode_words, (int)mode);
+}
+
+const char *conf_policy_name(enum conf_policy policy)
+{
+	return conf_word_of(conf_policy_words, (int)policy);
+}

@@ -1,0 +1,91 @@
+/*
+ * conf_table - one row per parameter, the only place where it is declared
+ *
+ * For the conf_*.c files and their tests.  Everything in here is const and
+ * lives as long as the program; nothing fails.
+ */
+#ifndef SHARED_CONF_TABLE_H
+#define SHARED_CONF_TABLE_H
+
+#include "shared/conf.h"
+
+enum conf_section { CONF_SERVER, CONF_MILTER, CONF_SECTIONS };
+
+enum conf_type {
+	CONF_BOOL,     /* bool */
+	CONF_UNSIGNED, /* unsigned */
+	CONF_SIZE,     /* uint64_t, bytes: 64k 10M 1G */
+	CONF_DURATION, /* uint64_t, microseconds: 500ms 10s 5m 2h 1d */
+	CONF_STRING,   /* const char * */
+	CONF_PATH,     /* const char *, absolute */
+	CONF_WORD,     /* an enum or int: one of row->words */
+	CONF_EITHER,   /* bool: one of the two row->words */
+	CONF_ENDPOINT, /* struct endpoint */
+	CONF_LISTEN,   /* conf.listen and conf.listen_count */
+	CONF_MACROS,   /* struct slice[LIST_COUNT] */
+};
+
+/* When a changed value comes into force. */
+enum conf_when { CONF_AT_START, CONF_AT_RELOAD };
+
+struct conf_word {
+	const char *word; /* NULL ends the list */
+	int value;
+};
+
+struct conf_row {
+	enum conf_section section;
+	enum conf_type type;
+	enum conf_when when;
+	const char *key;
+	size_t offset;		/* in struct conf, or in struct conf_milter */
+	const char *standard;	/* the default as written; NULL: required */
+	const char *sample;	/* the sample file sets this; NULL: nothing */
+	uint64_t min, max;	/* of the number; of a duration in microseconds */
+	const char *unit;	/* what the value counts, for people */
+	const struct conf_word *words;
+	const char *sentence;
+};
+
+/* Rows of a section, in alphabetical order. */
+#define CONF_ROWS_MAX 48
+const struct conf_row *conf_rows(enum conf_section section, size_t *count_out);
+/* The row of that key (lower case), or NULL. */
+const struct conf_row *conf_row_find(enum conf_section section,
+				     struct slice key);
+/* The key of that section that looks most like it; NULL: none does. */
+const char *conf_row_nearest(enum conf_section section, struct slice key);
+/* The word most like it, of n words; NULL: none is near enough. */
+const char *conf_nearest(struct slice wrong, const char *const *words,
+			 size_t n);
+/* The word that stands for a value; "?" when none does. */
+const char *conf_word_of(const struct conf_word *words, int value);
+
+extern const struct conf_word conf_section_words[];
+extern const struct conf_word conf_order_words[];
+extern const struct conf_word conf_mode_words[];
+extern const struct conf_word conf_policy_words[];
+extern const struct conf_word conf_mta_words[];
+
+/* Where something was written; file NULL: nowhere, it is the default. */
+struct conf_place {
+	const char *file;
+	unsigned line;
+};
+
+/* Where each setting came from, for messages about what contradicts what. */
+struct conf_places {
+	struct conf_place file;
+	struct conf_place server[CONF_ROWS_MAX]; /* by row */
+	struct conf_place milter[CONF_MILTERS_MAX];
+	struct conf_place milter_key[CONF_MILTERS_MAX][CONF_ROWS_MAX];
+};
+
+/*
+ * What rows cannot say: contradictions between settings.  Adds a problem for
+ * each; names need not be resolved.
+ */
+void conf_check(const struct conf *conf, const struct conf_places *places,
+		struct conf_problems *problems);
+
+#endif

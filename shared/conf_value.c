@@ -1,0 +1,620 @@
+#include "shared/conf_value.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+_Static_assert(sizeof(enum conf_order) == sizeof(int) &&
+		       sizeof(enum log_sink) == sizeof(int),
+	       "CONF_WORD writes an int");
+
+struct unit {
+	const char *word;
+	uint64_t factor;
+};
+
+/* The largest first: printing takes the first that divides. */
+static const struct unit sizes[] = {
+	{ "G", UINT64_C(1) << 30 },
+	{ "M", UINT64_C(1) << 20 },
+	{ "k", UINT64_C(1) << 10 },
+	{ "", 1 },
+};
+static const struct unit durations[] = {
+	{ "d", UINT64_C(86400000000) }, { "h", UINT64_C(3600000000) },
+	{ "m", UINT64_C(60000000) },	{ "s", UINT64_C(1000000) },
+	{ "ms", UINT64_C(1000) },
+};
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+__attribute__((format(printf, 2, 3))) static bool
+fails(struct conf_value_error *e, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(e->why, sizeof(e->why), format, args);
+	va_end(args);
+	return false;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* A quote in the middle of a word is a byte like others: it's. */
+static bool may_open(struct slice text, size_t at)
+{
+	return at == 0 || is_blank(text.data[at - 1]) ||
+	       strchr(",=(", text.data[at - 1]) != NULL;
+}
+
+static bool behind_tilde(struct slice text, size_t at)
+{
+	while (at > 0 && is_blank(text.data[at - 1]))
+		at--;
+	return at > 0 && text.data[at - 1] == '~';
+}
+
+ptrdiff_t conf_literal(struct slice text, size_t at)
+{
+	char open = text.data[at];
+	bool regex = open == '/' && behind_tilde(text, at);
+
+	if (!regex && !((open == '"' || open == '\'') && may_open(text, at)))
+		return 0;
+	for (size_t i = at + 1; i < text.len; i++) {
+		if (regex && text.data[i] == '\\')
+			i++;
+		else if (text.data[i] == open)
+			return (ptrdiff_t)(i - at + 1);
+	}
+	return -1;
+}
+
+/* "x" and 'x' mean x, when the quotes go around all of it. */
+static struct slice unquote(struct slice text)
+{
+	if (text.len < 2 || (text.data[0] != '"' && text.data[0] != '\''))
+		return text;
+	if (conf_literal(text, 0) != (ptrdiff_t)text.len)
+		return text;
+	return slice_of(text.data + 1, text.len - 2);
+}
+
+enum behind { BEHIND_WORD, BEHIND_COMMA, BEHIND_END };
+
+/*
+ * Takes a word off the front of *rest, up to a blank or comma outside of
+ * quotes, and what stands behind it.  The word is empty when there is none
+ * before the comma or the end.
+ */
+static enum behind take_word(struct slice *rest, struct slice *word_out)
+{
+	struct slice s = slice_trim(*rest);
+	size_t i = 0;
+
+	while (i < s.len && !is_blank(s.data[i]) && s.data[i] != ',') {
+		ptrdiff_t n = conf_literal(s, i);
+
+		i += n > 0 ? (size_t)n : 1;
+	}
+	*word_out = slice_head(s, i);
+	*rest = slice_trim(slice_from(s, i));
+	if (rest->len == 0)
+		return BEHIND_END;
+	if (rest->data[0] != ',')
+		return BEHIND_WORD;
+	*rest = slice_from(*rest, 1);
+	return BEHIND_COMMA;
+}
+
+/* number and unit; *number_out is in the smallest unit. */
+static bool parse_units(struct slice text, const struct unit *units, size_t n,
+			uint64_t bare, uint64_t *number_out)
+{
+	size_t digits = 0;
+	uint64_t factor = bare, number;
+	struct slice word;
+
+	while (digits < text.len && text.data[digits] >= '0' &&
+	       text.data[digits] <= '9')
+		digits++;
+	word = slice_trim(slice_from(text, digits));
+	if (word.len) {
+		size_t i = 0;
+
+		while (i < n && !slice_is_case(word, units[i].word))
+			i++;
+		if (i == n)
+			return false;
+		factor = units[i].factor;
+	}
+	if (!slice_to_u64(slice_head(text, digits), UINT64_MAX / factor,
+			  &number))
+		return false;
+	*number_out = number * factor;
+	return true;
+}
+
+static bool print_units(struct buf *out, uint64_t number,
+			const struct unit *units, size_t n)
+{
+	size_t i = 0;
+
+	while (i + 1 < n && (number == 0 || number % units[i].factor != 0))
+		i++;
+	if (number == 0)
+		return buf_add(out, SLICE_LIT("0"));
+	return buf_printf(out, "%llu%s",
+			  (unsigned long long)(number / units[i].factor),
+			  units[i].word);
+}
+
+static bool print_number(struct buf *out, const struct conf_row *row,
+			 uint64_t number)
+{
+	if (row->type == CONF_SIZE)
+		return print_units(out, number, sizes, COUNT(sizes));
+	if (row->type == CONF_DURATION)
+		return print_units(out, number, durations, COUNT(durations));
+	return buf_printf(out, "%llu", (unsigned long long)number);
+}
+
+static bool out_of_range(const struct conf_row *row, const char *side,
+			 uint64_t limit, struct conf_value_error *e)
+{
+	struct buf b;
+	struct slice text;
+
+	buf_init(&b, 64);
+	text = print_number(&b, row, limit) ? buf_slice(&b) : SLICE_EMPTY;
+	fails(e, "%s is %.*s", side, SLICE_ARG(text));
+	buf_deinit(&b);
+	return false;
+}
+
+static bool parse_number(const struct conf_row *row, struct slice text,
+			 void *at, struct conf_value_error *e)
+{
+	uint64_t n = 0;
+	unsigned small;
+
+	if (row->type == CONF_UNSIGNED && !slice_to_u64(text, UINT64_MAX, &n))
+		return fails(e, "not a whole number");
+	if (row->type == CONF_SIZE &&
+	    !parse_units(text, sizes, COUNT(sizes), 1, &n))
+		return fails(e, "not a size: a whole number and k, M or G, "
+				"for example 64k");
+	if (row->type == CONF_DURATION &&
+	    !parse_units(text, durations, COUNT(durations), 1000000, &n))
+		return fails(e, "not a time: a whole number and ms, s, m, h or "
+				"d, for example 30s");
+	if (n < row->min)
+		return out_of_range(row, "the smallest value", row->min, e);
+	if (n > row->max)
+		return out_of_range(row, "the largest value", row->max, e);
+	if (row->type != CONF_UNSIGNED) {
+		memcpy(at, &n, sizeof(n));
+		return true;
+	}
+	small = (unsigned)n;
+	memcpy(at, &small, sizeof(small));
+	return true;
+}
+
+static bool parse_bool(struct slice text, bool *at, struct conf_value_error *e)
+{
+	*at = slice_is_case(text, "yes") || slice_is_case(text, "on") ||
+	      slice_is_case(text, "true");
+	if (*at || slice_is_case(text, "no") || slice_is_case(text, "off") ||
+	    slice_is_case(text, "false"))
+		return true;
+	return fails(e, "neither yes nor no");
+}
+
+static bool parse_string(struct arena *arena, const struct conf_row *row,
+			 struct slice text, void *at,
+			 struct conf_value_error *e)
+{
+	char *copy;
+
+	if (text.len && row->type == CONF_PATH && text.data[0] != '/')
+		return fails(e, "a path must begin with \"/\"");
+	if (text.len >= 4096 && row->type == CONF_PATH)
+		return fails(e, "a path may have no more than 4095 bytes");
+	if (text.len == 0 && row->standard && row->standard[0] != '\0')
+		return fails(e, "must not be empty");
+	copy = arena_str(arena, text);
+	if (!copy)
+		return fails(e, "no memory");
+	memcpy(at, &copy, sizeof(copy));
+	return true;
+}
+
+static bool unknown_word(const struct conf_word *words, struct slice text,
+			 struct conf_value_error *e)
+{
+	const char *near[16];
+	const char *nearest;
+	char list[300] = "";
+	size_t n = 0, used = 0;
+
+	for (; words[n].word && n < COUNT(near); n++) {
+		near[n] = words[n].word;
+		used += (size_t)snprintf(list + used, sizeof(list) - used,
+					 "%s%s", n ? ", " : "", words[n].word);
+	}
+	nearest = conf_nearest(text, near, n);
+	if (nearest)
+		return fails(e, "one of %s; did you mean \"%s\"?", list,
+			     nearest);
+	return fails(e, "must be one of %s", list);
+}
+
+static bool find_word(const struct conf_word *words, struct slice text,
+		      int *value_out, struct conf_value_error *e)
+{
+	*value_out = 0;
+	for (const struct conf_word *w = words; w->word; w++) {
+		if (slice_is_case(text, w->word)) {
+			*value_out = w->value;
+			return true;
+		}
+	}
+	return unknown_word(words, text, e);
+}
+
+static bool parse_word(const struct conf_row *row, struct slice text, void *at,
+		       struct conf_value_error *e)
+{
+	int value;
+	bool either;
+
+	if (!find_word(row->words, text, &value, e))
+		return false;
+	if (row->type == CONF_WORD) {
+		memcpy(at, &value, sizeof(value));
+		return true;
+	}
+	either = value != 0;
+	memcpy(at, &either, sizeof(either));
+	return true;
+}
+
+static bool parse_mode(struct slice text, mode_t *mode_out)
+{
+	unsigned mode = 0;
+
+	if (text.len < 3 || text.len > 4)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.data[i] < '0' || text.data[i] > '7')
+			return false;
+		mode = mode * 8 + (unsigned)(text.data[i] - '0');
+	}
+	*mode_out = mode;
+	return mode != 0 && mode <= 0777;
+}
+
+/* One `name=value` behind the address of a listener. */
+static bool parse_listen_option(struct arena *arena, struct slice word,
+				struct conf_listen *l,
+				struct conf_value_error *e)
+{
+	struct slice name = SLICE_EMPTY, value = word;
+	int mta;
+
+	if (slice_find(word, '=') < 0)
+		return fails(e, "\"%.*s\" stands behind an address: a comma "
+				"separates addresses, options are owner=, "
+				"group=, mode=, mta=", SLICE_ARG(word));
+	slice_split(&value, '=', &name);
+	value = unquote(value);
+	if (value.len == 0)
+		return fails(e, "nothing behind \"%.*s=\"", SLICE_ARG(name));
+	if (slice_is_case(name, "mta")) {
+		l->has_mta = find_word(conf_mta_words, value, &mta, e);
+		if (l->has_mta)
+			l->mta = (enum mta)mta;
+		return l->has_mta;
+	}
+	if (slice_is_case(name, "owner"))
+		return (l->owner = arena_str(arena, value)) != NULL ||
+		       fails(e, "no memory");
+	if (slice_is_case(name, "group"))
+		return (l->group = arena_str(arena, value)) != NULL ||
+		       fails(e, "no memory");
+	if (slice_is_case(name, "mode"))
+		return parse_mode(value, &l->mode) ||
+		       fails(e, "mode=%.*s is not an octal mode like 0660",
+			     SLICE_ARG(value));
+	return fails(e, "unknown option \"%.*s\": there are owner=, group=, "
+			"mode= and mta=", SLICE_ARG(name));
+}
+
+static bool parse_address(struct slice text, struct endpoint *endpoint,
+			  struct conf_value_error *e)
+{
+	const char *why;
+
+	if (endpoint_parse(text, endpoint, &why))
+		return true;
+	return fails(e, "\"%.*s\": %s", SLICE_ARG(slice_head(text, 200)), why);
+}
+
+/* Takes one listener with its options off the front of *rest. */
+static bool parse_listener(struct arena *arena, struct slice *rest,
+			   struct conf_listen *l, enum behind *behind_out,
+			   struct conf_value_error *e)
+{
+	struct slice word;
+
+	*l = (struct conf_listen){ .owner = "", .group = "" };
+	*behind_out = take_word(rest, &word);
+	if (word.len == 0)
+		return fails(e, "no address before or behind a comma");
+	if (!parse_address(unquote(word), &l->endpoint, e))
+		return false;
+	while (*behind_out == BEHIND_WORD) {
+		*behind_out = take_word(rest, &word);
+		if (!parse_listen_option(arena, word, l, e))
+			return false;
+	}
+	if (l->endpoint.kind != ENDPOINT_UNIX &&
+	    (l->mode || l->owner[0] || l->group[0]))
+		return fails(e, "owner=, group= and mode= are for unix sockets "
+				"only");
+	return true;
+}
+
+static bool parse_listen(struct arena *arena, struct slice text,
+			 struct conf *conf, struct conf_value_error *e)
+{
+	enum behind behind;
+
+	conf->listen_count = 0;
+	do {
+		struct conf_listen *l = &conf->listen[conf->listen_count];
+
+		if (conf->listen_count == CONF_LISTEN_MAX)
+			return fails(e, "more than %d addresses",
+				     CONF_LISTEN_MAX);
+		if (!parse_listener(arena, &text, l, &behind, e))
+			return false;
+		conf->listen_count++;
+	} while (behind == BEHIND_COMMA);
+	return true;
+}
+
+/* The stages whose macros can be asked for. */
+/* clang-format off */
+static const struct conf_word list_words[] = {
+	{ "connect", LIST_CONNECT }, { "helo", LIST_HELO },
+	{ "mail", LIST_MAIL }, { "rcpt", LIST_RCPT }, { "data", LIST_DATA },
+	{ "eoh", LIST_EOH }, { "eom", LIST_EOM }, { NULL, 0 },
+};
+/* clang-format on */
+
+/* One letter, or a longer name in braces. */
+static bool is_macro_name(struct slice s)
+{
+	if (s.len >= 3 && s.data[0] == '{' && s.data[s.len - 1] == '}')
+		s = slice_of(s.data + 1, s.len - 2);
+	else if (s.len != 1)
+		return false;
+	for (size_t i = 0; i < s.len; i++)
+		if (s.data[i] <= ' ' || s.data[i] > '~' ||
+		    strchr("{}\"'", s.data[i]))
+			return false;
+	return true;
+}
+
+/* The names with one blank between them, as OPTNEG wants its lists. */
+static bool parse_names(struct arena *arena, struct slice names,
+			struct slice *list_out, struct conf_value_error *e)
+{
+	struct slice word;
+	char *list = arena_take(arena, names.len + 1);
+	size_t used = 0;
+	enum behind behind;
+
+	if (!list)
+		return fails(e, "no memory");
+	do {
+		behind = take_word(&names, &word);
+		if (!is_macro_name(word))
+			return fails(e, "\"%.*s\" is no macro name: one "
+					"letter, or {name} in braces",
+				     SLICE_ARG(word));
+		if (used)
+			list[used++] = ' ';
+		memcpy(list + used, word.data, word.len);
+		used += word.len;
+	} while (behind == BEHIND_WORD);
+	*list_out = slice_of(list, used);
+	return true;
+}
+
+static bool parse_macros(struct arena *arena, struct slice text,
+			 struct slice *lists, struct conf_value_error *e)
+{
+	struct slice part, stage;
+	int list;
+
+	for (int i = 0; i < LIST_COUNT; i++)
+		lists[i] = SLICE_EMPTY;
+	if (text.len == 0)
+		return true;
+	while (slice_split(&text, ',', &part)) {
+		if (slice_find(part, ':') < 0)
+			return fails(e, "needs STAGE: NAME NAME, STAGE: NAME");
+		slice_split(&part, ':', &stage);
+		if (!find_word(list_words, slice_trim(stage), &list, e))
+			return false;
+		if (lists[list].len)
+			return fails(e, "stage \"%.*s\" is given twice",
+				     SLICE_ARG(slice_trim(stage)));
+		if (!parse_names(arena, part, &lists[list], e))
+			return false;
+	}
+	return true;
+}
+
+bool conf_value_parse(struct arena *arena, const struct conf_row *row,
+		      struct slice text, void *base,
+		      struct conf_value_error *error_out)
+{
+	void *at = (char *)base + row->offset;
+
+	text = slice_trim(text);
+	if (row->type != CONF_LISTEN)
+		text = unquote(text);
+	switch (row->type) {
+	case CONF_BOOL:
+		return parse_bool(text, at, error_out);
+	case CONF_UNSIGNED:
+	case CONF_SIZE:
+	case CONF_DURATION:
+		return parse_number(row, text, at, error_out);
+	case CONF_STRING:
+	case CONF_PATH:
+		return parse_string(arena, row, text, at, error_out);
+	case CONF_WORD:
+	case CONF_EITHER:
+		return parse_word(row, text, at, error_out);
+	case CONF_ENDPOINT:
+		return parse_address(text, at, error_out);
+	case CONF_LISTEN:
+		return parse_listen(arena, text, base, error_out);
+	case CONF_MACROS:
+		return parse_macros(arena, text, at, error_out);
+	}
+	return fails(error_out, "no such type");
+}
+
+/*
+ * Quotes where the reader would otherwise see an end or a comment.  A text
+ * with both kinds of quotes was written without any around it, so it can be
+ * written so again.
+ */
+static bool print_string(struct buf *out, struct slice s)
+{
+	bool special = false;
+	const char *quote = slice_find(s, '"') < 0 ? "\"" : "'";
+
+	for (size_t i = 0; i < s.len; i++)
+		special |= strchr(" \t,;#\"'~=", s.data[i]) != NULL;
+	if (!special || slice_find(s, quote[0]) >= 0)
+		return buf_add(out, s);
+	return buf_printf(out, "%s%.*s%s", quote, SLICE_ARG(s), quote);
+}
+
+static bool print_endpoint(struct buf *out, const struct endpoint *e)
+{
+	char text[400];
+
+	endpoint_print(e, text, sizeof(text));
+	return print_string(out, slice_str(text));
+}
+
+static bool print_listen(struct buf *out, const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->listen_count; i++) {
+		const struct conf_listen *l = &conf->listen[i];
+
+		if (i && !buf_add(out, SLICE_LIT(", ")))
+			return false;
+		if (!print_endpoint(out, &l->endpoint))
+			return false;
+		if (l->owner[0] && !(buf_add(out, SLICE_LIT(" owner=")) &&
+				     print_string(out, slice_str(l->owner))))
+			return false;
+		if (l->group[0] && !(buf_add(out, SLICE_LIT(" group=")) &&
+				     print_string(out, slice_str(l->group))))
+			return false;
+		if (l->mode &&
+		    !buf_printf(out, " mode=%04o", (unsigned)l->mode))
+			return false;
+		if (l->has_mta &&
+		    !buf_printf(out, " mta=%s",
+				conf_word_of(conf_mta_words, (int)l->mta)))
+			return false;
+	}
+	return true;
+}
+
+static bool print_macros(struct buf *out, const struct slice *lists)
+{
+	bool first = true;
+
+	for (const struct conf_word *w = list_words; w->word; w++) {
+		struct slice list = lists[w->value];
+
+		if (list.len == 0)
+			continue;
+		if (!buf_printf(out, "%s%s: %.*s", first ? "" : ", ", w->word,
+				SLICE_ARG(list)))
+			return false;
+		first = false;
+	}
+	return true;
+}
+
+static uint64_t number_at(const struct conf_row *row, const void *at)
+{
+	unsigned small;
+	uint64_t n;
+
+	if (row->type != CONF_UNSIGNED) {
+		memcpy(&n, at, sizeof(n));
+		return n;
+	}
+	memcpy(&small, at, sizeof(small));
+	return small;
+}
+
+static int word_at(const struct conf_row *row, const void *at)
+{
+	bool either;
+	int value;
+
+	if (row->type == CONF_WORD) {
+		memcpy(&value, at, sizeof(value));
+		return value;
+	}
+	memcpy(&either, at, sizeof(either));
+	return either;
+}
+
+bool conf_value_print(const struct conf_row *row, const void *base,
+		      struct buf *out)
+{
+	const void *at = (const char *)base + row->offset;
+	const char *text;
+
+	switch (row->type) {
+	case CONF_BOOL:
+		return buf_add(out, word_at(row, at) ? SLICE_LIT("yes") :
+						       SLICE_LIT("no"));
+	case CONF_UNSIGNED:
+	case CONF_SIZE:
+	case CONF_DURATION:
+		return print_number(out, row, number_at(row, at));
+	case CONF_STRING:
+	case CONF_PATH:
+		memcpy(&text, at, sizeof(text));
+		return print_string(out, slice_str(text));
+	case CONF_WORD:
+	case CONF_EITHER:
+		return buf_add(out, slice_str(conf_word_of(row->words,
+							   word_at(row, at))));
+	case CONF_ENDPOINT:
+		return print_endpoint(out, at);
+	case CONF_LISTEN:
+		return print_listen(out, base);
+	case CONF_MACROS:
+		return print_macros(out, at);
+	}
+	return false;
+}

@@ -1,0 +1,33 @@
+/*
+ * conf_value - the text of one setting to its value, and back
+ *
+ * Strict: the whole text must be a value of the row's type and inside its
+ * range.  Strings are copied into the arena.  Fails with words about what is
+ * wrong with the value; the caller adds file, line and key.
+ */
+#ifndef SHARED_CONF_VALUE_H
+#define SHARED_CONF_VALUE_H
+
+#include "shared/conf_table.h"
+
+struct conf_value_error {
+	char why[512];
+};
+
+/* base: the struct conf, or the struct conf_milter, that the row is in. */
+bool conf_value_parse(struct arena *arena, const struct conf_row *row,
+		      struct slice text, void *base,
+		      struct conf_value_error *error_out)
+	__attribute__((warn_unused_result));
+/* As it may stand in a settings file; false: no room. */
+bool conf_value_print(const struct conf_row *row, const void *base,
+		      struct buf *out) __attribute__((warn_unused_result));
+
+/*
+ * How long is the literal that begins at text[at]: "...", '...' or, behind a
+ * `~`, a regular expression /.../ (in it a backslash protects the next byte)?
+ * 0: none begins there; -1: it is never closed.
+ */
+ptrdiff_t conf_literal(struct slice text, size_t at);
+
+#endif
