@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # common.sh - what script/demo, script/test and .ci/run share
 #
 # Finds the checkout, installs what is missing (Debian, as root), builds in a
@@ -12,9 +12,7 @@ export DEBIAN_FRONTEND=noninteractive
 PACKAGES_BUILD="gcc make libc6-dev autoconf automake pkg-config
 	libpcre2-dev libiniparser-dev libsystemd-dev"
 PACKAGES_TEST="libcriterion-dev mandoc python3 procps"
-# shellcheck disable=SC2034 # for those who source this
 PACKAGES_CI="clang llvm shellcheck xz-utils"
-# shellcheck disable=SC2034
 PACKAGES_POSTFIX="postfix"
 
 say() { printf '==> %s\n' "$*"; }
