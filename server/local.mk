@@ -12,7 +12,11 @@ server_libserver_a_SOURCES = \
 	server/pool.c \
 	server/pool.h \
 	server/priv.c \
-	server/priv.h
+	server/priv.h \
+	server/spawn.c \
+	server/spawn.h \
+	server/supervisor.c \
+	server/supervisor.h
 server_libserver_a_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS)
 
 EXTRA_DIST +=

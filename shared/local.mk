@@ -12,6 +12,16 @@ shared_libshared_a_SOURCES = \
 	shared/clock.c \
 	shared/clock.h \
 	shared/conf.h \
+	shared/conf_check.c \
+	shared/conf_lines.c \
+	shared/conf_lines.h \
+	shared/conf_print.c \
+	shared/conf_problem.c \
+	shared/conf_read.c \
+	shared/conf_table.c \
+	shared/conf_table.h \
+	shared/conf_value.c \
+	shared/conf_value.h \
 	shared/endpoint.c \
 	shared/endpoint.h \
 	shared/header_list.c \
@@ -36,7 +46,7 @@ shared_libshared_a_SOURCES = \
 	shared/slice.h
 shared_libshared_a_CPPFLAGS = $(AM_CPPFLAGS) $(PCRE2_CFLAGS)
 
-EXTRA_DIST +=
+EXTRA_DIST += shared/README.md
 
 # What every program that links this library needs behind it.
 SHARED = shared/libshared.a $(PCRE2_LIBS) $(INIPARSER_LIBS)

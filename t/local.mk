@@ -27,14 +27,40 @@ TEST_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) \
 TEST_CFLAGS = $(AM_CFLAGS) -Wno-undef -Wno-conversion -Wno-cast-qual \
 	-Wno-shadow -Wno-missing-prototypes
 
-UNIT_SUPPORT =
+UNIT_SUPPORT = \
+	t/unit/support/describe.c \
+	t/unit/support/describe.h \
+	t/unit/support/expect_log.c \
+	t/unit/support/expect_log.h \
+	t/unit/support/page_end.c \
+	t/unit/support/page_end.h \
+	t/unit/support/vectors.c \
+	t/unit/support/vectors.h
 
 UNIT_TESTS =
 if HAVE_CRITERION
+check_PROGRAMS += t/unit/test_shared
+UNIT_TESTS += t/unit/test_shared
+t_unit_test_shared_SOURCES = \
+	$(UNIT_SUPPORT) \
+	t/unit/shared/milter_command.c \
+	t/unit/shared/milter_frame.c
+t_unit_test_shared_CPPFLAGS = $(TEST_CPPFLAGS)
+t_unit_test_shared_CFLAGS = $(TEST_CFLAGS)
+t_unit_test_shared_LDADD = $(SHARED) $(CRITERION_LIBS)
+
 endif
 
 E2E_TESTS = \
 	t/e2e/00-house.t \
+	t/e2e/20-talk-five-cases.t \
+	t/e2e/60-peer-opendkim.t \
+	t/e2e/61-peer-opendmarc.t \
+	t/e2e/62-peer-spamass.t \
+	t/e2e/63-peer-clamav.t \
+	t/e2e/64-peer-rspamd.t \
+	t/e2e/65-peer-pyspf.t \
+	t/e2e/66-peer-all-six.t \
 	t/e2e/90-fuzz-replay.t
 
 TESTS += $(UNIT_TESTS) $(E2E_TESTS)
@@ -45,12 +71,23 @@ check-e2e:
 .PHONY: check-unit check-e2e
 
 EXTRA_DIST += \
+	t/README.md \
 	t/e2e/00-house.t \
+	t/e2e/20-talk-five-cases.t \
+	t/e2e/60-peer-opendkim.t \
+	t/e2e/61-peer-opendmarc.t \
+	t/e2e/62-peer-spamass.t \
+	t/e2e/63-peer-clamav.t \
+	t/e2e/64-peer-rspamd.t \
+	t/e2e/65-peer-pyspf.t \
+	t/e2e/66-peer-all-six.t \
 	t/e2e/90-fuzz-replay.t \
 	t/lib/banned.txt \
 	t/lib/criterion.sh \
 	t/lib/house.sh \
-	t/lib/limit.sh
+	t/lib/limit.sh \
+	t/lib/mail.sh \
+	t/lib/smtp_send.py
 
 # Corpora, vectors and the peers' settings are many small files.
 dist-hook:
