@@ -97,7 +97,7 @@ struct conf {
 	size_t milter_count;
 };
 
-/* What is wrong with a settings file, in the order found. */
+/* What is wrong with the settings: file by file, each by line. */
 struct conf_problem {
 	const char *file; /* as given or included */
 	unsigned line;	  /* 0: the file as a whole */

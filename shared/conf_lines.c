@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -157,8 +156,7 @@ static void include(struct reader_state *r, struct slice value)
 
 	/* Problems belong to the line where the include began. */
 	r->source->line = r->place.line;
-	if (value.len >= 2 && conf_literal(value, 0) == (ptrdiff_t)value.len)
-		value = slice_of(value.data + 1, value.len - 2);
+	value = conf_unquote(value);
 	if (value.len == 0)
 		PROBLEM(r, "include: no file is named");
 	else if (r->source->from_memory)
@@ -448,80 +446,68 @@ static void read_text(struct reader_state *r, struct source *source,
 	r->source = above;
 }
 
-/* The whole file on the heap; NULL: said why. */
-static char *load(struct reader_state *r, int fd, size_t size,
-		  size_t *length_out)
+/* About a whole file: said where it is included, if it is. */
+static void refuse(struct reader_state *r, const struct source *source,
+		   const char *why)
 {
-	char *text = malloc(size + 1);
-	size_t got = 0;
-
-	if (!text) {
-		PROBLEM(r, "no memory for the file");
-		return NULL;
-	}
-	while (got < size) {
-		ssize_t n = read(fd, text + got, size - got);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			PROBLEM(r, "could not read: %m");
-			free(text);
-			return NULL;
-		}
-		if (n == 0)
-			break;
-		got += (size_t)n;
-	}
-	*length_out = got;
-	return text;
+	if (source->parent)
+		PROBLEM(r, "include \"%s\": %s", source->name, why);
+	else
+		conf_problem_add(r->problems, source->name, 0, "%s", why);
 }
 
-static bool file_ok(struct reader_state *r, int fd, struct source *source)
+/* Why the file is not read; NULL: nothing speaks against it. */
+static const char *why_not(int fd, struct source *source)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) != 0) {
-		PROBLEM(r, "could not look at the file: %m");
-		return false;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		PROBLEM(r, "this is %s and no file",
-			S_ISDIR(st.st_mode) ? "a folder" : "a device or pipe");
-		return false;
-	}
-	if (st.st_size > CONF_FILE_MAX) {
-		PROBLEM(r, "the file is larger than %d bytes", CONF_FILE_MAX);
-		return false;
-	}
+	if (fstat(fd, &st) != 0)
+		return strerror(errno);
+	if (S_ISDIR(st.st_mode))
+		return "this is a folder and no file";
+	if (!S_ISREG(st.st_mode))
+		return "this is a device or pipe and no file";
 	source->dev = st.st_dev;
 	source->ino = st.st_ino;
-	for (const struct source *s = source->parent; s; s = s->parent) {
-		if (s->dev == source->dev && s->ino == source->ino) {
-			PROBLEM(r, "the file includes itself");
-			return false;
-		}
+	for (const struct source *s = source->parent; s; s = s->parent)
+		if (s->dev == source->dev && s->ino == source->ino)
+			return "the file includes itself";
+	return NULL;
+}
+
+/* The whole file into text; NULL: all is well. */
+static const char *load(int fd, struct buf *text)
+{
+	for (;;) {
+		char *room = buf_room(text, 4096);
+		ssize_t n;
+
+		if (!room)
+			return "the file is larger than 1 MiB";
+		n = read(fd, room, 4096);
+		if (n == 0)
+			return NULL;
+		if (n > 0)
+			buf_added(text, (size_t)n);
+		else if (errno != EINTR)
+			return strerror(errno);
 	}
-	return true;
 }
 
 static void read_open_file(struct reader_state *r, int fd,
 			   struct source *source)
 {
-	struct source *above = r->source;
-	char *text = NULL;
-	size_t length = 0;
+	const char *why = why_not(fd, source);
+	struct buf text;
 
-	r->source = source;
-	/* One byte more than allowed: the file may have grown since. */
-	if (file_ok(r, fd, source))
-		text = load(r, fd, CONF_FILE_MAX + 1, &length);
-	if (text && length > CONF_FILE_MAX)
-		PROBLEM(r, "the file is larger than %d bytes", CONF_FILE_MAX);
-	r->source = above;
-	if (text && length <= CONF_FILE_MAX)
-		read_text(r, source, slice_of(text, length));
-	free(text);
+	buf_init(&text, CONF_FILE_MAX + 4096);
+	if (!why)
+		why = load(fd, &text);
+	if (why)
+		refuse(r, source, why);
+	else
+		read_text(r, source, buf_slice(&text));
+	buf_deinit(&text);
 }
 
 static void read_file(struct reader_state *r, const char *path,
@@ -530,21 +516,20 @@ static void read_file(struct reader_state *r, const char *path,
 	struct source source = { .name = path,
 				 .parent = parent,
 				 .depth = parent ? parent->depth + 1 : 0 };
+	char why[128];
 	int fd;
 
 	if (source.depth > CONF_DEPTH_MAX || r->files++ >= CONF_FILES_MAX) {
-		PROBLEM(r, "include \"%s\": more than %d files, or more than "
-			"%d deep", path, CONF_FILES_MAX, CONF_DEPTH_MAX);
+		refuse(r, &source, "too many files, or too many that include "
+				   "each other");
 		return;
 	}
 	/* Not blocking: somebody may name a pipe. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
-		if (parent)
-			PROBLEM(r, "include: could not open \"%s\": %m", path);
-		else
-			conf_problem_add(r->problems, path, 0,
-					 "could not open the file: %m");
+		snprintf(why, sizeof(why), "could not open the file: %s",
+			 strerror(errno));
+		refuse(r, &source, why);
 		return;
 	}
 	read_open_file(r, fd, &source);

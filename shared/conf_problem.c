@@ -7,6 +7,36 @@
 #define PROBLEMS_SHOWN 100
 #define TEXT_MAX       1024
 
+/* Line 0, the file as a whole, comes last. */
+static bool is_behind(const struct conf_problem *p, unsigned line)
+{
+	return line == 0 || (p->line != 0 && p->line <= line);
+}
+
+/*
+ * The problems of a file stand together, by line, although they are found in
+ * several passes.
+ */
+static void insert(struct conf_problems *p, struct conf_problem *problem)
+{
+	struct conf_problem **at = p->tail;
+	bool seen = false;
+
+	for (struct conf_problem **i = &p->first; *i; i = &(*i)->next) {
+		if (strcmp((*i)->file, problem->file) != 0)
+			continue;
+		if (is_behind(*i, problem->line))
+			at = &(*i)->next;
+		else if (!seen)
+			at = i;
+		seen = true;
+	}
+	problem->next = *at;
+	*at = problem;
+	if (at == p->tail)
+		p->tail = &problem->next;
+}
+
 void conf_problem_add(struct conf_problems *p, const char *file, unsigned line,
 		      const char *format, ...)
 {
@@ -29,8 +59,7 @@ void conf_problem_add(struct conf_problems *p, const char *file, unsigned line,
 	problem->line = line;
 	if (!problem->file || !problem->text)
 		return;
-	*p->tail = problem;
-	p->tail = &problem->next;
+	insert(p, problem);
 }
 
 void conf_problems_print(const struct conf_problems *p, struct buf *out)

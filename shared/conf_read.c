@@ -313,8 +313,9 @@ static void apply_key(struct reading *r, const struct conf_line *line)
 	if (!line->bad &&
 	    !conf_value_parse(r->arena, row, line->value, base, &error))
 		problem_at(r, line->place, "\"%.*s\" for \"%s\" in [%s]: %s",
-			   SLICE_ARG(slice_head(line->value, 100)), row->key,
-			   where, error.why);
+			   SLICE_ARG(slice_head(conf_unquote(line->value),
+						100)),
+			   row->key, where, error.why);
 }
 
 /* Keys without a default must be given. */

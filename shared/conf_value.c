@@ -72,8 +72,7 @@ ptrdiff_t conf_literal(struct slice text, size_t at)
 	return -1;
 }
 
-/* "x" and 'x' mean x, when the quotes go around all of it. */
-static struct slice unquote(struct slice text)
+struct slice conf_unquote(struct slice text)
 {
 	if (text.len < 2 || (text.data[0] != '"' && text.data[0] != '\''))
 		return text;
@@ -310,7 +309,7 @@ static bool parse_listen_option(struct arena *arena, struct slice word,
 				"separates addresses, options are owner=, "
 				"group=, mode=, mta=", SLICE_ARG(word));
 	slice_split(&value, '=', &name);
-	value = unquote(value);
+	value = conf_unquote(value);
 	if (value.len == 0)
 		return fails(e, "nothing behind \"%.*s=\"", SLICE_ARG(name));
 	if (slice_is_case(name, "mta")) {
@@ -354,7 +353,7 @@ static bool parse_listener(struct arena *arena, struct slice *rest,
 	*behind_out = take_word(rest, &word);
 	if (word.len == 0)
 		return fails(e, "no address before or behind a comma");
-	if (!parse_address(unquote(word), &l->endpoint, e))
+	if (!parse_address(conf_unquote(word), &l->endpoint, e))
 		return false;
 	while (*behind_out == BEHIND_WORD) {
 		*behind_out = take_word(rest, &word);
@@ -469,7 +468,7 @@ bool conf_value_parse(struct arena *arena, const struct conf_row *row,
 
 	text = slice_trim(text);
 	if (row->type != CONF_LISTEN)
-		text = unquote(text);
+		text = conf_unquote(text);
 	switch (row->type) {
 	case CONF_BOOL:
 		return parse_bool(text, at, error_out);

@@ -29,5 +29,7 @@ bool conf_value_print(const struct conf_row *row, const void *base,
  * 0: none begins there; -1: it is never closed.
  */
 ptrdiff_t conf_literal(struct slice text, size_t at);
+/* "x" and 'x' mean x, when the quotes go around all of the text. */
+struct slice conf_unquote(struct slice text);
 
 #endif
