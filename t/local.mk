@@ -43,8 +43,10 @@ check_PROGRAMS += t/unit/test_shared
 UNIT_TESTS += t/unit/test_shared
 t_unit_test_shared_SOURCES = \
 	$(UNIT_SUPPORT) \
+	t/unit/shared/milter_answer.c \
 	t/unit/shared/milter_command.c \
-	t/unit/shared/milter_frame.c
+	t/unit/shared/milter_frame.c \
+	t/unit/shared/milter_option.c
 t_unit_test_shared_CPPFLAGS = $(TEST_CPPFLAGS)
 t_unit_test_shared_CFLAGS = $(TEST_CFLAGS)
 t_unit_test_shared_LDADD = $(SHARED) $(CRITERION_LIBS)
