@@ -278,6 +278,21 @@ static void look_last(struct worker *w)
 	board_note_state(w->slot, SLOT_LEAVING);
 }
 
+/*
+ * Nobody will start workers any more.  Who connects now is better refused
+ * than left waiting for nobody, and a new supervisor must be able to listen:
+ * shut down, the sockets are dead in the workers that are still busy too.
+ */
+static void end_listening_when_orphaned(const struct worker *w)
+{
+	char word;
+
+	if (recv(w->env->supervisor_fd, &word, 1, MSG_DONTWAIT | MSG_PEEK) != 0)
+		return;
+	for (size_t i = 0; i < w->env->listen_count; i++)
+		(void)shutdown(w->env->listen_fds[i], SHUT_RDWR);
+}
+
 _Noreturn void worker_main(const struct worker_env *env)
 {
 	struct worker w;
@@ -292,5 +307,6 @@ _Noreturn void worker_main(const struct worker_env *env)
 	while (!w.told_to_leave && !w.exhausted && w.sessions_left)
 		wait_and_serve(&w);
 	look_last(&w);
+	end_listening_when_orphaned(&w);
 	leave(w.exhausted ? WORKER_EXHAUSTED : WORKER_DONE);
 }

@@ -1,0 +1,72 @@
+#!/bin/bash
+# Workers that die: replaced, explained, and what they held is accounted for.
+. "${SRCDIR:-$(cd "$(dirname "$0")/../.." && pwd)}/t/lib/house.sh"
+. "$SRCDIR/t/lib/processes.sh"
+EXPECTED_WORKER_DEATHS="SIGKILL SIGSEGV"
+
+LOST='^sekishod\[[0-9]+\]: [^ ]+: from=".*" client=".*" verdict=lost stage=[a-z-]+ child=(one|-) signal=SIGKILL pid='
+
+conf "$T/s.conf" "workers_min = 2" "workers_max = 8" "spare_min = 2" \
+	"spare_max = 8"
+ready
+idle=$(workers | head -1)
+hit KILL "$idle"
+ok "an idle worker's death is told" wait_for 5 \
+	in_file "worker $idle ended by signal SIGKILL" "$SEKISHO_LOG"
+ok "it is replaced" wait_for 5 workers_are 2
+is "it lost nothing" "$(lines_of verdict=lost "$SEKISHO_LOG")" 0
+
+crowd_start "unix:$T/s.sock" 3
+ok "three connections are served" \
+	wait_for 5 crowd_says "answered 3 ended 0" count
+wait_for 5 workers_are 5
+# Which of them are busy: the ones that hold a connection besides the pair.
+busy_workers() {
+	local p
+	for p in $(workers); do
+		[ "$(grep -c . <(sockets_of "$p"))" -gt "$IDLE_SOCKETS" ] &&
+			echo "$p"
+	done
+}
+sockets_of() { # PID
+	find "/proc/$1/fd" -lname 'socket:*' 2>/dev/null
+}
+IDLE_SOCKETS=$(for p in $(workers); do sockets_of "$p" | wc -l; done |
+	sort -n | head -1)
+mapfile -t busy < <(busy_workers)
+is "three workers hold one each" "${#busy[@]}" 3
+hit KILL "${busy[0]}"
+ok "a busy worker's death writes the line of what it lost" wait_for 5 \
+	in_file "$LOST${busy[0]}\$" "$SEKISHO_LOG"
+ok "its MTA sees the connection end, the others do not" \
+	wait_for 5 crowd_says "answered 3 ended 1" count
+ok "the others go on talking" crowd_says "talked 2" talk
+ok "there are enough idle workers again" wait_for 5 workers_are 4
+is "one line for one death" "$(lines_of verdict=lost "$SEKISHO_LOG")" 1
+
+hit SEGV "${busy[1]}"
+ok "another signal is told by its name" wait_for 5 \
+	in_file "verdict=lost .* signal=SIGSEGV pid=${busy[1]}\$" "$SEKISHO_LOG"
+crowd_stop
+
+# A storm: whatever is forked is killed at once, for two seconds.
+declare -A seen=()
+end=$((${EPOCHREALTIME/[.,]/} + 2000000))
+while [ "${EPOCHREALTIME/[.,]/}" -lt "$end" ]; do
+	for p in $(workers); do
+		seen[$p]=1
+		kill -KILL "$p" 2>/dev/null
+	done
+done
+diag "${#seen[@]} workers were killed in 2 s"
+ok "the storm is bounded" test "${#seen[@]}" -lt 120
+ok "the log says why nothing is started" \
+	in_file 'error: (many workers die|workers die before they serve): starting no workers for' \
+	"$SEKISHO_LOG"
+ok "when it is over the pool comes back" wait_for 20 workers_are 2
+crowd_start "unix:$T/s.sock" 1
+ok "and serves" wait_for 10 crowd_says "answered 1 ended 0" count
+crowd_stop
+stop_sekishod
+is "sekishod itself ends well" "$STATUS" 0
+done_testing

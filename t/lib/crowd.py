@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""crowd.py - many MTAs that connect and hold on
+
+    crowd.py ENDPOINT COUNT
+
+Opens COUNT connections to unix:PATH or inet:PORT@HOST, one after the other
+over all endpoints given (separated by commas), sends a negotiation on each,
+and prints "connected".  Then it takes words from standard input, one a line:
+
+    count    prints how many were answered or ended: "answered N ended M"
+    talk     says CONNECT on all that live, waits for the answers: "talked N"
+    mail     says HELO and MAIL on the first that lives (for a child to hang)
+    close N  closes N of those that were answered: "closed N"
+    more N   opens N more
+    quit     closes everything; so does the end of the input
+
+A connection that is refused is told as "refused N", and counts as ended.
+"""
+import select
+import socket
+import struct
+import sys
+import time
+
+OPTNEG = b"O" + struct.pack(">III", 6, 0x1FF, 0x1FFFFF)
+CONNECT = b"C" + b"mx.example.org\0" + b"4" + struct.pack(">H", 25) \
+    + b"192.0.2.7\0"
+HELO = b"H" + b"mx.example.org\0"
+MAIL = b"M" + b"<a@example.org>\0"
+
+
+def packet(data):
+    return struct.pack(">I", len(data)) + data
+
+
+class Mta:
+    def __init__(self, endpoint):
+        self.got = 0
+        self.ended = False
+        kind, _, rest = endpoint.partition(":")
+        try:
+            if kind == "unix":
+                self.sock = socket.socket(socket.AF_UNIX)
+                self.sock.settimeout(5)
+                self.sock.connect(rest)
+            else:
+                port, _, host = rest.partition("@")
+                self.sock = socket.create_connection((host, int(port)), 5)
+            self.sock.sendall(packet(OPTNEG))
+        except OSError:
+            self.ended = True
+
+    def look(self):
+        """Reads what is there without waiting."""
+        while not self.ended:
+            ready, _, _ = select.select([self.sock], [], [], 0)
+            if not ready:
+                return
+            try:
+                data = self.sock.recv(65536)
+            except OSError:
+                data = b""
+            self.ended = not data
+            self.got += len(data)
+
+    def lives(self):
+        self.look()
+        return not self.ended
+
+    def say(self, data):
+        try:
+            self.sock.sendall(data)
+        except OSError:
+            self.ended = True
+
+
+def talk(crowd):
+    before = []
+    for mta in crowd:
+        if mta.lives() and mta.got:
+            before.append((mta, mta.got))
+            mta.say(packet(CONNECT))
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        if all(m.got > n or m.ended for m, n in before):
+            break
+        select.select([m.sock for m, n in before
+                       if m.got == n and not m.ended], [], [], 0.5)
+        for mta, _ in before:
+            mta.look()
+    return sum(m.got > n for m, n in before)
+
+
+def main():
+    endpoints = sys.argv[1].split(",")
+    crowd = []
+
+    def more(count):
+        refused = 0
+        for i in range(count):
+            crowd.append(Mta(endpoints[i % len(endpoints)]))
+            refused += crowd[-1].ended
+        print("refused %d" % refused if refused else "connected", flush=True)
+
+    more(int(sys.argv[2]))
+    for line in sys.stdin:
+        word, _, number = line.strip().partition(" ")
+        if word == "count":
+            for mta in crowd:
+                mta.look()
+            print("answered %d ended %d" % (
+                sum(m.got > 0 for m in crowd),
+                sum(m.ended for m in crowd)), flush=True)
+        elif word == "talk":
+            print("talked %d" % talk(crowd), flush=True)
+        elif word == "mail":
+            mta = next(m for m in crowd if m.lives() and m.got)
+            mta.say(packet(CONNECT) + packet(HELO) + packet(MAIL))
+            print("said", flush=True)
+        elif word == "more":
+            more(int(number))
+        elif word == "close":
+            closed = 0
+            for mta in list(crowd):
+                if closed < int(number) and mta.lives() and mta.got:
+                    mta.sock.close()
+                    crowd.remove(mta)
+                    closed += 1
+            print("closed %d" % closed, flush=True)
+        elif word == "quit":
+            return
+
+
+main()
