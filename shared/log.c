@@ -120,6 +120,9 @@ static void to_stderr(const char *line)
 }
 
 static void put(enum log_level level, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
+static void put(enum log_level level, const char *format, va_list args)
 {
 	char line[LINE_MAX_BYTES];
 	int head, len;
