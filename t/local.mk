@@ -43,6 +43,7 @@ check_PROGRAMS += t/unit/test_shared
 UNIT_TESTS += t/unit/test_shared
 t_unit_test_shared_SOURCES = \
 	$(UNIT_SUPPORT) \
+	t/unit/shared/header_list.c \
 	t/unit/shared/milter_answer.c \
 	t/unit/shared/milter_command.c \
 	t/unit/shared/milter_frame.c \
@@ -56,6 +57,11 @@ endif
 E2E_TESTS = \
 	t/e2e/00-house.t \
 	t/e2e/20-talk-five-cases.t \
+	t/e2e/50-pool.t \
+	t/e2e/51-deaths.t \
+	t/e2e/52-orphans.t \
+	t/e2e/53-stop.t \
+	t/e2e/54-start.t \
 	t/e2e/60-peer-opendkim.t \
 	t/e2e/61-peer-opendmarc.t \
 	t/e2e/62-peer-spamass.t \
@@ -63,6 +69,7 @@ E2E_TESTS = \
 	t/e2e/64-peer-rspamd.t \
 	t/e2e/65-peer-pyspf.t \
 	t/e2e/66-peer-all-six.t \
+	t/e2e/80-rights.t \
 	t/e2e/90-fuzz-replay.t
 
 TESTS += $(UNIT_TESTS) $(E2E_TESTS)
@@ -76,6 +83,11 @@ EXTRA_DIST += \
 	t/README.md \
 	t/e2e/00-house.t \
 	t/e2e/20-talk-five-cases.t \
+	t/e2e/50-pool.t \
+	t/e2e/51-deaths.t \
+	t/e2e/52-orphans.t \
+	t/e2e/53-stop.t \
+	t/e2e/54-start.t \
 	t/e2e/60-peer-opendkim.t \
 	t/e2e/61-peer-opendmarc.t \
 	t/e2e/62-peer-spamass.t \
@@ -83,12 +95,15 @@ EXTRA_DIST += \
 	t/e2e/64-peer-rspamd.t \
 	t/e2e/65-peer-pyspf.t \
 	t/e2e/66-peer-all-six.t \
+	t/e2e/80-rights.t \
 	t/e2e/90-fuzz-replay.t \
 	t/lib/banned.txt \
 	t/lib/criterion.sh \
+	t/lib/crowd.py \
 	t/lib/house.sh \
 	t/lib/limit.sh \
 	t/lib/mail.sh \
+	t/lib/processes.sh \
 	t/lib/smtp_send.py
 
 # Corpora, vectors and the peers' settings are many small files.
