@@ -34,8 +34,9 @@ start_peer() { # NAME [OPTION...]
 }
 
 # A settings file for the children given, in this order, on a port of its own:
-# prints nothing, sets the variable to the port.
-sekisho_before() { # LABEL PORT-VARIABLE NAME=SPEC...
+# prints nothing, sets the variable to the port.  Further settings of a child
+# stand behind its address: NAME=SPEC;order=free;mode=on
+sekisho_before() { # LABEL PORT-VARIABLE NAME=SPEC[;KEY=VALUE...]...
 	local label=$1 var=$2 pair
 	shift 2
 	free_port "$var"
@@ -48,7 +49,7 @@ sekisho_before() { # LABEL PORT-VARIABLE NAME=SPEC...
 		echo "spool_directory = $T/spool"
 		for pair in "$@"; do
 			echo "[milter ${pair%%=*}]"
-			echo "socket = ${pair#*=}"
+			tr ';' '\n' <<<"socket=${pair#*=}"
 		done
 	} >"$T/$label.conf"
 	SEKISHOD_LABEL=sekishod-$label start_sekishod "$T/$label.conf"
