@@ -1,7 +1,41 @@
 # one MTA connection at a time, and its children: knows shared
 noinst_LIBRARIES += worker/libworker.a
 worker_libworker_a_SOURCES = \
+	worker/body.c \
+	worker/body.h \
+	worker/chain.c \
+	worker/chain.h \
+	worker/child.c \
+	worker/child.h \
+	worker/choose.c \
+	worker/choose.h \
+	worker/deliver.c \
+	worker/deliver.h \
+	worker/dialect.c \
+	worker/dialect.h \
+	worker/edit.c \
+	worker/edit.h \
+	worker/feed.c \
+	worker/feed.h \
+	worker/hear.c \
+	worker/hear.h \
+	worker/journal.c \
+	worker/journal.h \
+	worker/member.c \
+	worker/member.h \
+	worker/message.c \
+	worker/message.h \
+	worker/mta.c \
+	worker/mta.h \
+	worker/session.c \
 	worker/session.h \
+	worker/summary.c \
+	worker/summary.h \
+	worker/verdict.c \
+	worker/verdict.h \
+	worker/wish.c \
+	worker/wish.h \
+	worker/watch.h \
 	worker/worker.c \
 	worker/worker.h
 

@@ -1,0 +1,114 @@
+/*
+ * chain - the children in their order: who hears what when, and what it
+ * comes to
+ *
+ * The session enters what the MTA said into journal and message and names the
+ * event; the chain tells the children, gathers their answers and says when
+ * the event is decided: by the first no in chain order, or when nobody who
+ * counts can still say one.  Rules: design sections 3 and 4.
+ *
+ * Driven from outside: chain_watch() before poll, chain_serve() after it; the
+ * chain itself never waits.  It fails only by `no_space` (ours: memory, disk,
+ * descriptors), which decides the event as tempfail; a failed child becomes
+ * what its policy says.
+ */
+#ifndef WORKER_CHAIN_H
+#define WORKER_CHAIN_H
+
+#include <stdbool.h>
+
+#include "worker/journal.h"
+#include "worker/member.h"
+#include "worker/message.h"
+#include "worker/watch.h"
+#include "worker/worker.h"
+
+struct chain {
+	const struct worker_env *env;
+	struct arena *session_arena;
+	struct arena *message_arena;
+	struct journal *journal;
+	struct message *message;
+	struct option offer;	/* the MTA's */
+	bool mta_leadspc;	/* values come and go with their leading space */
+	enum mta mta;
+
+	struct member members[CONF_MILTERS_MAX];
+	unsigned count;
+	unsigned places[CONF_MILTERS_MAX]; /* in the watch, of each member */
+
+	/* the event at hand */
+	enum stage event;
+	struct slice unknown;		      /* text of the unknown command */
+	struct journal_macros unknown_macros; /* and its macros */
+	bool content; /* content of the message at hand has begun */
+	int no_space; /* errno of what ran out; 0: nothing */
+};
+
+void chain_init(struct chain *c, const struct worker_env *env,
+		struct arena *session_arena, struct arena *message_arena,
+		struct journal *journal, struct message *message);
+
+/* A session begins with this offer of the MTA; members are fresh. */
+void chain_begin_session(struct chain *c, const struct option *offer);
+/* QUIT to all; every connection is closed. */
+void chain_end_session(struct chain *c);
+
+/*
+ * The MTA said this: it stands in journal or message already.  Children join
+ * whose time has come, and those that may hear it are told; content, which
+ * nobody waits for, is told with the next chain_go_on() or chain_serve(), so
+ * that many small commands become one large write.
+ */
+void chain_event(struct chain *c, enum stage event);
+/* Tells all children what they may hear by now; before each wait. */
+void chain_go_on(struct chain *c);
+/* The same for an unknown command, which is not in the journal. */
+void chain_unknown(struct chain *c, struct slice text,
+		   const struct journal_macros *macros);
+/*
+ * A recipient the MTA has refused itself: to the children that asked for
+ * such; nobody waits for their answer.
+ */
+void chain_rejected_rcpt(struct chain *c, const struct command_envelope *rcpt,
+			 const struct journal_macros *macros);
+
+/*
+ * Is the event decided?  A no: *verdict_out says which and whose; else its
+ * kind is VERDICT_CONTINUE.
+ */
+bool chain_decided(const struct chain *c, struct verdict *verdict_out);
+/* While content arrives: has the message got its no already? */
+bool chain_refused(const struct chain *c, struct verdict *verdict_out);
+/* The index of the first child waited for, or BOARD_NO_CHILD. */
+unsigned chain_waits_for(const struct chain *c);
+/* The deadline has passed: those that owe an answer are late. */
+void chain_late(struct chain *c);
+
+/* The MTA has its answer to the recipient at hand. */
+void chain_rcpt_answered(struct chain *c, const struct verdict *verdict);
+/* The message begins: what belongs to the last one is wiped. */
+void chain_begin_message(struct chain *c);
+/*
+ * The message is over for everybody listed from `first` on: they are
+ * released.  With from 0, for all.
+ */
+void chain_release(struct chain *c, unsigned first);
+/* Is a child in evaluate mode still at work on the message? */
+bool chain_evaluates(const struct chain *c);
+/* Does anybody still need the content that comes? */
+bool chain_wants_content(const struct chain *c);
+/* The message is over and logged: release what is left, wipe. */
+void chain_end_message(struct chain *c);
+
+void chain_watch(struct chain *c, struct watch *w);
+void chain_serve(struct chain *c, const struct watch *w);
+
+/* For feed.c: where does this member stand about the event at hand? */
+enum standing { STANDING_WAIT, STANDING_PASS, STANDING_NO };
+enum standing chain_standing(const struct chain *c, const struct member *m,
+			     enum stage event, struct verdict *verdict_out);
+/* This member failed; why is in its child. */
+void chain_fail(struct chain *c, struct member *m, enum child_result failure);
+
+#endif

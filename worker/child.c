@@ -1,0 +1,452 @@
+#include "worker/child.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "shared/clock.h"
+#include "shared/io.h"
+#include "shared/log.h"
+#include "shared/macro.h"
+#include "shared/milter_frame.h"
+
+/*
+ * The largest packet a child may send, and what may lie behind it; one of
+ * ours and a body chunk behind it.
+ */
+#define IN_MAX	  ((size_t)MILTER_CHILD_LENGTH_MAX + 4 + READ_SIZE)
+#define OUT_MAX	  ((size_t)512 * 1024)
+#define READ_SIZE ((size_t)16 * 1024)
+/* A unix listener whose queue is full says so at once: ask again. */
+#define RETRY (10 * CLOCK_MS)
+
+void child_init(struct child *c, const struct conf_milter *conf)
+{
+	*c = (struct child){ .conf = conf, .fd = -1, .retry_at = CLOCK_NEVER };
+	buf_init(&c->in, IN_MAX);
+	buf_init(&c->out, OUT_MAX);
+	buf_init(&c->list_bytes, MILTER_CHILD_LENGTH_MAX);
+}
+
+/* ---- opening and closing ---- */
+
+static enum child_result connect_failed(struct child *c, int reason)
+{
+	if (reason == EMFILE || reason == ENFILE || reason == ENOMEM ||
+	    reason == ENOBUFS) {
+		c->why = "no descriptors or memory left";
+		return CHILD_NO_SPACE;
+	}
+	snprintf(c->why_room, sizeof(c->why_room), "%s", strerror(reason));
+	c->why = c->why_room;
+	return CHILD_CONNECT;
+}
+
+static enum child_result send_offer(struct child *c)
+{
+	struct command offer = { .kind = CMD_OPTNEG, .option = c->offered };
+
+	c->link = LINK_NEGOTIATING;
+	c->alive_at = clock_now();
+	if (!command_encode(&c->out, &offer))
+		return CHILD_NO_SPACE;
+	return child_flush(c);
+}
+
+/* Tries one address after the other; the last one's failure is the result. */
+static enum child_result try_connect(struct child *c)
+{
+	const struct endpoint *e = &c->conf->socket;
+	int reason = EADDRNOTAVAIL;
+
+	c->retry_at = CLOCK_NEVER;
+	while (c->addr_next < e->addr_count) {
+		unsigned i = c->addr_next++;
+
+		switch (io_connect(&e->addr[i].any, e->addr_len[i], &c->fd)) {
+		case IO_OK:
+			return send_offer(c);
+		case IO_AGAIN:
+			return CHILD_OK;
+		case IO_EOF:
+		case IO_TIMEOUT:
+		case IO_ERROR:
+			reason = errno;
+			break;
+		}
+		if (reason == EAGAIN) {
+			c->addr_next = i;
+			c->retry_at = clock_now() + RETRY;
+			return CHILD_OK;
+		}
+	}
+	return connect_failed(c, reason);
+}
+
+enum child_result child_open(struct child *c, const struct option *offer)
+{
+	c->offered = option_for_child(offer);
+	c->got = (struct option){ 0 };
+	c->addr_next = 0;
+	c->link = LINK_CONNECTING;
+	c->opened_at = c->alive_at = clock_now();
+	c->owed_runs = 0;
+	c->answer_len = 0;
+	c->why = "";
+	return try_connect(c);
+}
+
+static void stop_busy(struct child *c)
+{
+	if (c->busy_since)
+		c->busy += clock_now() - c->busy_since;
+	c->busy_since = 0;
+}
+
+void child_close(struct child *c)
+{
+	if (c->fd >= 0)
+		close(c->fd);
+	stop_busy(c);
+	c->fd = -1;
+	c->link = LINK_NONE;
+	c->retry_at = CLOCK_NEVER;
+	c->owed_runs = 0;
+	c->answer_len = 0;
+	buf_clear(&c->in);
+	buf_clear(&c->out);
+}
+
+void child_quit(struct child *c, bool in_message)
+{
+	if (c->link == LINK_OPEN && !child_owes(c)) {
+		if (!in_message || frame_put(&c->out, SMFIC_ABORT))
+			(void)!frame_put(&c->out, SMFIC_QUIT);
+		(void)!child_flush(c);
+	}
+	child_close(c);
+}
+
+/* ---- what is owed ---- */
+
+bool child_owes(const struct child *c)
+{
+	return c->owed_runs > 0;
+}
+
+static void owe(struct child *c, enum stage stage)
+{
+	struct child_owed *last =
+		c->owed_runs ? &c->owed[c->owed_runs - 1] : NULL;
+
+	if (!last) {
+		c->alive_at = clock_now();
+		if (!c->busy_since)
+			c->busy_since = c->alive_at;
+	}
+	if (last && last->stage == stage) {
+		last->count++;
+		return;
+	}
+	BUG_IF(c->owed_runs == CHILD_OWED_RUNS);
+	c->owed[c->owed_runs++] = (struct child_owed){ stage, 1 };
+}
+
+static void pay(struct child *c)
+{
+	if (--c->owed[0].count)
+		return;
+	c->owed_runs--;
+	memmove(&c->owed[0], &c->owed[1], c->owed_runs * sizeof(c->owed[0]));
+	if (!c->owed_runs)
+		stop_busy(c);
+}
+
+/* ---- time ---- */
+
+short child_events(const struct child *c)
+{
+	if (c->fd < 0)
+		return 0;
+	if (c->link == LINK_CONNECTING)
+		return POLLOUT;
+	return (short)(POLLIN | (buf_len(&c->out) ? POLLOUT : 0));
+}
+
+uint64_t child_deadline(const struct child *c)
+{
+	uint64_t wait = c->conf->timeout_command;
+
+	switch (c->link) {
+	case LINK_NONE:
+		return CLOCK_NEVER;
+	case LINK_CONNECTING:
+		return clock_earlier(c->retry_at,
+				     c->opened_at + c->conf->timeout_connect);
+	case LINK_NEGOTIATING:
+		return c->alive_at + wait;
+	case LINK_OPEN:
+		break;
+	}
+	if (!child_owes(c) && !buf_len(&c->out))
+		return CLOCK_NEVER;
+	if (child_owes(c) && c->owed[0].stage == STAGE_EOM)
+		wait = c->conf->timeout_eom;
+	return c->alive_at + wait;
+}
+
+enum child_result child_too_late(struct child *c)
+{
+	if (c->link == LINK_CONNECTING) {
+		if (c->retry_at != CLOCK_NEVER &&
+		    clock_now() < c->opened_at + c->conf->timeout_connect)
+			return try_connect(c);
+		c->why = "no connection in time";
+		return CHILD_CONNECT;
+	}
+	c->why = c->link == LINK_NEGOTIATING ? "no answer to the negotiation" :
+					       "no answer in time";
+	return CHILD_TIMEOUT;
+}
+
+/* ---- reading and writing ---- */
+
+static enum child_result lost(struct child *c)
+{
+	c->why = c->link == LINK_NEGOTIATING ?
+			 "closed instead of negotiating" :
+			 "closed the connection";
+	return c->link == LINK_NEGOTIATING ? CHILD_CONNECT : CHILD_EOF;
+}
+
+enum child_result child_flush(struct child *c)
+{
+	size_t before = buf_len(&c->out);
+	enum io_result r;
+
+	if (!before || c->link == LINK_CONNECTING || c->fd < 0)
+		return CHILD_OK;
+	r = io_write(c->fd, &c->out);
+	if (buf_len(&c->out) != before)
+		c->alive_at = clock_now();
+	return r == IO_OK || r == IO_AGAIN ? CHILD_OK : lost(c);
+}
+
+static bool keep_lists(struct child *c)
+{
+	buf_clear(&c->list_bytes);
+	for (int i = 0; i < LIST_COUNT; i++)
+		if (c->got.has_list[i] &&
+		    !buf_add(&c->list_bytes, c->got.list[i]))
+			return false;
+	for (size_t i = 0, at = 0; i < LIST_COUNT; i++) {
+		c->got.list[i] = slice_of(buf_slice(&c->list_bytes).data + at,
+					  c->got.list[i].len);
+		at += c->got.has_list[i] ? c->got.list[i].len : 0;
+	}
+	return true;
+}
+
+static enum child_result bad_packet(struct child *c, const char *what)
+{
+	const char *guess = c->link == LINK_NEGOTIATING ?
+				    frame_guess_peer(buf_slice(&c->in)) :
+				    NULL;
+
+	snprintf(c->why_room, sizeof(c->why_room), "%s%s%s", what,
+		 guess ? "; it looks like " : "", guess ? guess : "");
+	c->why = c->why_room;
+	return CHILD_PROTOCOL;
+}
+
+/* Shows the first whole packet; CHILD_NOTHING while there is none. */
+static enum child_result next_packet(struct child *c, struct slice *packet_out)
+{
+	if (c->answer_len)
+		buf_skip(&c->in, c->answer_len);
+	c->answer_len = 0;
+	switch (frame_peek(&c->in, MILTER_CHILD_LENGTH_MAX, packet_out)) {
+	case FRAME_OK:
+		c->answer_len = packet_out->len + 4;
+		return CHILD_OK;
+	case FRAME_MORE:
+		return CHILD_NOTHING;
+	case FRAME_BAD_LENGTH:
+		break;
+	}
+	return bad_packet(c, "a packet of impossible length");
+}
+
+static enum child_result negotiate(struct child *c)
+{
+	struct slice packet;
+	struct answer a;
+	const char *why;
+	enum child_result r = next_packet(c, &packet);
+
+	if (r != CHILD_OK)
+		return r == CHILD_NOTHING ? CHILD_OK : r;
+	if (!answer_decode(packet, &a, &why))
+		return bad_packet(c, why);
+	if (a.kind != ANSWER_OPTNEG)
+		return bad_packet(c, "another answer than OPTNEG");
+	if (!option_read_answer(&a.option, &c->offered, &c->got, &why))
+		return bad_packet(c, why);
+	if (!keep_lists(c)) {
+		c->why = "no memory";
+		return CHILD_NO_SPACE;
+	}
+	c->link = LINK_OPEN;
+	return CHILD_OK;
+}
+
+static enum child_result receive(struct child *c)
+{
+	switch (io_read(c->fd, &c->in, READ_SIZE)) {
+	case IO_OK:
+		c->alive_at = clock_now();
+		return CHILD_OK;
+	case IO_AGAIN:
+	case IO_TIMEOUT:
+		return CHILD_OK;
+	case IO_EOF:
+		break;
+	case IO_ERROR:
+		if (errno == ENOMEM) {
+			c->why = "no memory";
+			return CHILD_NO_SPACE;
+		}
+		break;
+	}
+	return lost(c);
+}
+
+enum child_result child_serve(struct child *c, short revents)
+{
+	enum child_result r = CHILD_OK;
+
+	if (!revents || c->fd < 0)
+		return CHILD_OK;
+	if (c->link == LINK_CONNECTING) {
+		if (io_connected(c->fd) == IO_OK)
+			return send_offer(c);
+		int reason = errno;
+		close(c->fd);
+		c->fd = -1;
+		return c->addr_next < c->conf->socket.addr_count ?
+			       try_connect(c) :
+			       connect_failed(c, reason);
+	}
+	/*
+	 * Read first: an answer that is there counts, even when the peer
+	 * has closed by now and our next write fails.
+	 */
+	if (revents & (POLLIN | POLLHUP | POLLERR))
+		r = receive(c);
+	if (r == CHILD_OK && c->link == LINK_NEGOTIATING)
+		r = negotiate(c);
+	if (r == CHILD_OK)
+		r = child_flush(c);
+	return r;
+}
+
+static bool is_final(enum answer_kind kind)
+{
+	return !answer_is_edit(kind) && kind != ANSWER_PROGRESS;
+}
+
+enum child_result child_answer(struct child *c, struct answer *answer_out,
+			       enum stage *stage_out)
+{
+	struct slice packet;
+	const char *why;
+	enum child_result r;
+
+	if (c->link != LINK_OPEN)
+		return CHILD_NOTHING;
+	r = next_packet(c, &packet);
+	if (r != CHILD_OK)
+		return r;
+	if (!child_owes(c))
+		return bad_packet(c, "an answer that was not asked for");
+	if (!answer_decode(packet, answer_out, &why))
+		return bad_packet(c, why);
+	*stage_out = c->owed[0].stage;
+	if (is_final(answer_out->kind))
+		pay(c);
+	return CHILD_OK;
+}
+
+/* ---- telling ---- */
+
+bool child_wants(const struct child *c, enum stage stage)
+{
+	return !(c->got.protocol & milter_stage_no_bit(stage));
+}
+
+enum child_result child_tell(struct child *c, enum stage stage,
+			     const struct command *command)
+{
+	if (!command_encode(&c->out, command)) {
+		c->why = "no memory";
+		return CHILD_NO_SPACE;
+	}
+	child_told(c, stage);
+	return CHILD_OK;
+}
+
+void child_told(struct child *c, enum stage stage)
+{
+	if (!(c->got.protocol & milter_stage_nr_bit(stage)))
+		owe(c, stage);
+}
+
+enum child_result child_tell_macros(struct child *c, enum stage stage,
+				    const struct journal_macros *macros,
+				    unsigned *dropped_out)
+{
+	enum milter_list list = milter_stage_list(stage);
+	bool has_list = list != LIST_COUNT && c->got.has_list[list];
+	size_t mark;
+
+	*dropped_out = 0;
+	if (!macros->came)
+		return CHILD_OK;
+	if (!frame_begin(&c->out, SMFIC_MACRO, &mark))
+		goto no_space;
+	if (!buf_add_byte(&c->out, milter_stage_letter(stage)) ||
+	    !macro_filter(macros->pairs, has_list,
+			  has_list ? c->got.list[list] : SLICE_EMPTY,
+			  MILTER_PAYLOAD_MAX - 1, &c->out, dropped_out)) {
+		frame_undo(&c->out, mark);
+		goto no_space;
+	}
+	frame_end(&c->out, mark);
+	return CHILD_OK;
+
+no_space:
+	c->why = "no memory";
+	return CHILD_NO_SPACE;
+}
+
+enum child_result child_abort(struct child *c)
+{
+	if (!frame_put(&c->out, SMFIC_ABORT)) {
+		c->why = "no memory";
+		return CHILD_NO_SPACE;
+	}
+	return child_flush(c);
+}
+
+const char *child_result_name(enum child_result r)
+{
+	static const char *const names[] = {
+		[CHILD_OK] = "ok",	     [CHILD_NOTHING] = "nothing",
+		[CHILD_CONNECT] = "connect", [CHILD_TIMEOUT] = "timeout",
+		[CHILD_EOF] = "closed",	     [CHILD_PROTOCOL] = "protocol",
+		[CHILD_LATE] = "late",	     [CHILD_NO_SPACE] = "resources",
+	};
+
+	return names[r];
+}

@@ -1,0 +1,124 @@
+/*
+ * child - our side of one conversation with one child milter
+ *
+ * Owns the socket and the two packet buffers; lives as long as the worker and
+ * is opened and closed as sessions need it.  Knows how packets are said and
+ * which answers are owed, not what they mean: see member.h and chain.h.
+ * Never blocks: what can't be written or read now is left to the next poll.
+ * Fails by a child_result with a reason in words; after a failure the caller
+ * closes it.  Never exits.
+ */
+#ifndef WORKER_CHILD_H
+#define WORKER_CHILD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shared/buf.h"
+#include "shared/conf.h"
+#include "shared/milter_answer.h"
+#include "shared/milter_command.h"
+#include "shared/milter_option.h"
+#include "worker/journal.h"
+
+enum child_result {
+	CHILD_OK = 0,
+	CHILD_NOTHING,	/* no whole answer is there yet */
+	CHILD_CONNECT,	/* could not be reached, or refused to negotiate */
+	CHILD_TIMEOUT,	/* silent for too long */
+	CHILD_EOF,	/* closed its side */
+	CHILD_PROTOCOL, /* said what it may not say */
+	CHILD_LATE,	/* not its fault alone: our own deadline came first */
+	CHILD_NO_SPACE, /* ours: memory or descriptors */
+};
+
+enum child_link {
+	LINK_NONE,
+	LINK_CONNECTING,  /* also: waiting to try again, fd is -1 then */
+	LINK_NEGOTIATING, /* our offer is out */
+	LINK_OPEN,
+};
+
+/* Answers owed come in the order of the commands: runs of the same stage. */
+struct child_owed {
+	enum stage stage;
+	unsigned count;
+};
+
+#define CHILD_OWED_RUNS 8
+
+struct child {
+	const struct conf_milter *conf;
+	enum child_link link;
+	int fd;
+	unsigned addr_next; /* which address to try next */
+	uint64_t opened_at;
+	uint64_t retry_at; /* CLOCK_NEVER: no try waits */
+	struct buf in;
+	struct buf out;
+	size_t answer_len; /* packet shown last, to be used up */
+	struct option offered;
+	struct option got; /* lists look into list_bytes */
+	struct buf list_bytes;
+	struct child_owed owed[CHILD_OWED_RUNS];
+	unsigned owed_runs;
+	uint64_t alive_at; /* last sign of life, or when it began to owe */
+	uint64_t busy_since;
+	uint64_t busy; /* sum of times in which it owed, microseconds */
+	const char *why; /* the reason of the last failure, static or below */
+	char why_room[160];
+};
+
+void child_init(struct child *c, const struct conf_milter *conf);
+
+/* Begins to connect; offer is what the MTA offered us. */
+enum child_result child_open(struct child *c, const struct option *offer);
+/* Closes without a word; buffers are emptied, large ones given back. */
+void child_close(struct child *c);
+/*
+ * Says QUIT as far as it goes without waiting, after ABORT when it is in a
+ * message, and closes.
+ */
+void child_quit(struct child *c, bool in_message);
+
+/* Poll events wanted, 0 for none; and when to come back without any. */
+short child_events(const struct child *c);
+uint64_t child_deadline(const struct child *c);
+/* After poll: goes on connecting, negotiating, writing and reading. */
+enum child_result child_serve(struct child *c, short revents);
+/* The deadline has passed: tries the next address, or CHILD_TIMEOUT. */
+enum child_result child_too_late(struct child *c);
+
+/* Does it owe any answer? */
+bool child_owes(const struct child *c);
+/*
+ * The next answer, with the stage it belongs to; slices are good until the
+ * next call.  The answer to E is owed until it is final: edits and PROGRESS
+ * leave the debt alone.  CHILD_PROTOCOL: undecodable, or nothing was owed.
+ */
+enum child_result child_answer(struct child *c, struct answer *answer_out,
+			       enum stage *stage_out);
+
+/*
+ * Queues a command; the NO* bits were looked at by the caller, the NR_* bits
+ * decide here whether an answer is owed.  CHILD_NO_SPACE: nothing queued.
+ */
+enum child_result child_tell(struct child *c, enum stage stage,
+			     const struct command *command);
+/* A packet the caller queued itself in c->out: is an answer owed now? */
+void child_told(struct child *c, enum stage stage);
+/* Queues the macros of a stage, cut down to the child's own list. */
+enum child_result child_tell_macros(struct child *c, enum stage stage,
+				    const struct journal_macros *macros,
+				    unsigned *dropped_out);
+/* Queues ABORT. */
+enum child_result child_abort(struct child *c);
+/* Writes what is queued as far as it goes. */
+enum child_result child_flush(struct child *c);
+
+/* May it be told this stage at all (NO* bits, version)? */
+bool child_wants(const struct child *c, enum stage stage);
+/* "could not connect", "timeout", ... for the log. */
+const char *child_result_name(enum child_result r);
+
+#endif

@@ -1,0 +1,59 @@
+#include "worker/member.h"
+
+bool member_is_enforced(const struct member *m)
+{
+	return m->mode == MODE_ON;
+}
+
+bool member_is_going(const struct member *m)
+{
+	return m->joined && m->mode != MODE_OFF &&
+	       m->connection == CONNECTION_OPEN && m->state == MEMBER_GOING;
+}
+
+void member_forget(struct member *m)
+{
+	m->mark = (struct mark){ 0 };
+	m->in_message = false;
+	m->noted = false;
+	m->silent = false;
+	m->aside_owed = false;
+}
+
+void member_reset_message(struct member *m)
+{
+	edits_end(&m->edits);
+	m->mode = m->conf->mode;
+	m->asked = false;
+	m->state = MEMBER_GOING;
+	m->failure = CHILD_OK;
+	m->rcpt_refused = false;
+	m->rcpts_refused = 0;
+	m->retell = false;
+	m->has_late = false;
+	m->skip_headers = m->skip_body = false;
+	m->view = m->left = NULL;
+	/* What it heard of connect and helo stays; the rest begins anew. */
+	m->mark = (struct mark){ .connect = m->mark.connect,
+				 .helo = m->mark.helo };
+	m->silent = m->child.link == LINK_OPEN;
+	m->losses = 0;
+	m->child.busy = 0;
+}
+
+void member_release(struct member *m)
+{
+	struct child *c = &m->child;
+
+	if (c->link == LINK_NONE)
+		return;
+	if (c->link == LINK_OPEN && !child_owes(c) && !buf_len(&c->out)) {
+		if (m->in_message && child_abort(c) != CHILD_OK)
+			child_close(c);
+		m->in_message = false;
+		if (c->link == LINK_OPEN)
+			return;
+	}
+	child_close(c);
+	member_forget(m);
+}

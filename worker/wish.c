@@ -1,0 +1,111 @@
+#include "worker/wish.h"
+
+#include <sys/socket.h>
+
+#include "shared/macro.h"
+
+#define RECALL_SIZE ((size_t)LIST_COUNT * BOARD_LIST_MAX)
+
+static bool is_known(const struct board_wanted *known, const struct option *got)
+{
+	if (known->actions != got->actions || known->protocol != got->protocol)
+		return false;
+	for (int i = 0; i < LIST_COUNT; i++) {
+		bool fits = got->has_list[i] &&
+			    got->list[i].len <= BOARD_LIST_MAX;
+
+		if (known->has_list[i] != fits ||
+		    (fits && !slice_equal(known->list[i], got->list[i])))
+			return false;
+	}
+	return true;
+}
+
+void wish_note(const struct worker_env *env, const struct member *m)
+{
+	const struct option *got = &m->child.got;
+	char room[RECALL_SIZE];
+	struct board_wanted known;
+	struct {
+		struct worker_note_wish head;
+		char lists[RECALL_SIZE];
+	} note;
+	size_t len = 0;
+
+	if (board_recall(env->board, m->index, room, &known) &&
+	    is_known(&known, got))
+		return;
+	memset(&note.head, 0, sizeof(note.head));
+	note.head.kind = WORKER_NOTE_WISH;
+	note.head.milter = (uint8_t)m->index;
+	note.head.actions = got->actions;
+	note.head.protocol = got->protocol;
+	for (int i = 0; i < LIST_COUNT; i++) {
+		size_t n = got->list[i].len;
+
+		if (!got->has_list[i] || n > BOARD_LIST_MAX)
+			continue;
+		note.head.has_list[i] = 1;
+		note.head.list_len[i] = (uint16_t)n;
+		memcpy(note.lists + len, got->list[i].data, n);
+		len += n;
+	}
+	/* Lost when the supervisor is busy: the next session tells it. */
+	(void)!send(env->supervisor_fd, &note, sizeof(note.head) + len,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void add_names(struct buf *list, struct slice names)
+{
+	struct slice name;
+
+	while (slice_split(&names, ' ', &name)) {
+		size_t before = buf_len(list);
+
+		if (!name.len || macro_list_has(buf_slice(list), name))
+			continue;
+		if ((before && !buf_add_byte(list, ' ')) ||
+		    !buf_add(list, name))
+			buf_cut(list, before);
+	}
+}
+
+static void gather(const struct worker_env *env, struct buf lists[LIST_COUNT])
+{
+	char room[RECALL_SIZE];
+
+	for (unsigned k = 0; k < env->conf->milter_count; k++) {
+		struct board_wanted known;
+
+		if (env->conf->milters[k].mode == MODE_OFF ||
+		    !board_recall(env->board, k, room, &known))
+			continue;
+		for (int i = 0; i < LIST_COUNT; i++)
+			if (known.has_list[i])
+				add_names(&lists[i], known.list[i]);
+	}
+	for (int i = 0; i < LIST_COUNT; i++)
+		add_names(&lists[i], env->conf->macros_extra[i]);
+}
+
+void wish_lists(const struct worker_env *env, struct arena *arena,
+		struct option *answer)
+{
+	struct buf lists[LIST_COUNT];
+
+	for (int i = 0; i < LIST_COUNT; i++)
+		buf_init(&lists[i], (size_t)8 * BOARD_LIST_MAX);
+	gather(env, lists);
+	for (int i = 0; i < LIST_COUNT; i++) {
+		bool twin = (i == LIST_EOM && buf_len(&lists[LIST_EOH])) ||
+			    (i == LIST_EOH && buf_len(&lists[LIST_EOM]));
+
+		if (!buf_len(&lists[i]) && !twin)
+			continue;
+		add_names(&lists[i], option_default_list((enum milter_list)i));
+		answer->has_list[i] = arena_copy(arena, buf_slice(&lists[i]),
+						 &answer->list[i]);
+	}
+	for (int i = 0; i < LIST_COUNT; i++)
+		buf_deinit(&lists[i]);
+}
