@@ -19,4 +19,9 @@ server_libserver_a_SOURCES = \
 	server/supervisor.h
 server_libserver_a_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS)
 
+sbin_PROGRAMS += sekishod
+sekishod_SOURCES = server/main.c
+sekishod_LDADD = server/libserver.a worker/libworker.a $(SHARED) \
+	$(SYSTEMD_LIBS)
+
 EXTRA_DIST +=

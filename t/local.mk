@@ -69,6 +69,8 @@ E2E_TESTS = \
 	t/e2e/64-peer-rspamd.t \
 	t/e2e/65-peer-pyspf.t \
 	t/e2e/66-peer-all-six.t \
+	t/e2e/67-peer-free-and-late.t \
+	t/e2e/68-peer-failures.t \
 	t/e2e/80-rights.t \
 	t/e2e/90-fuzz-replay.t
 
@@ -95,6 +97,8 @@ EXTRA_DIST += \
 	t/e2e/64-peer-rspamd.t \
 	t/e2e/65-peer-pyspf.t \
 	t/e2e/66-peer-all-six.t \
+	t/e2e/67-peer-free-and-late.t \
+	t/e2e/68-peer-failures.t \
 	t/e2e/80-rights.t \
 	t/e2e/90-fuzz-replay.t \
 	t/lib/banned.txt \

@@ -33,9 +33,9 @@ worker_libworker_a_SOURCES = \
 	worker/summary.h \
 	worker/verdict.c \
 	worker/verdict.h \
+	worker/watch.h \
 	worker/wish.c \
 	worker/wish.h \
-	worker/watch.h \
 	worker/worker.c \
 	worker/worker.h
 
