@@ -1,0 +1,145 @@
+#include "shared/log.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "shared/clock.h"
+#include "t/unit/support/expect_log.h"
+
+static void begin(void)
+{
+	expect_log_begin();
+	clock_set(100 * CLOCK_S);
+}
+
+static void end(void)
+{
+	expect_log_end();
+	clock_set(0);
+	log_context("");
+	log_level(LOG_LEVEL_INFO);
+}
+
+TestSuite(log, .init = begin, .fini = end);
+
+Test(log, levels_have_words_and_a_threshold)
+{
+	log_debug("too low");
+	cr_assert_eq(expect_log_count(), 0);
+	log_info("a line of %d", 1);
+	cr_assert_str_eq(expect_log_last(), "a line of 1");
+	expect_log(LOG_LEVEL_WARN, "warning: mind this");
+	log_warn("mind this");
+	expect_log(LOG_LEVEL_ERROR, "error: broken");
+	log_error("broken");
+	log_level(LOG_LEVEL_DEBUG);
+	log_debug("now");
+	cr_assert_str_eq(expect_log_last(), "debug: now");
+	log_level(LOG_LEVEL_ERROR);
+	log_warn("below the threshold");
+	cr_assert_eq(expect_log_count(), 4);
+}
+
+Test(log, lines_begin_with_the_context)
+{
+	log_context("4FxYz1");
+	log_info("from=<>");
+	cr_assert_str_eq(expect_log_last(), "4FxYz1: from=<>");
+	expect_log(LOG_LEVEL_WARN, "warning: 4FxYz1: x");
+	log_warn("x");
+	log_context("");
+	log_info("bare");
+	cr_assert_str_eq(expect_log_last(), "bare");
+}
+
+Test(log, a_long_context_is_cut)
+{
+	char context[300];
+
+	memset(context, 'c', sizeof(context) - 1);
+	context[sizeof(context) - 1] = '\0';
+	log_context(context);
+	log_info("line");
+	cr_assert_leq(strlen(expect_log_last()), 128 + 2 + 4);
+	cr_assert_geq(strlen(expect_log_last()), 120);
+}
+
+Test(log, no_control_bytes_in_a_line)
+{
+	log_info("a\nb\tc\x7f"
+		 "d\x1b[1m");
+	cr_assert_str_eq(expect_log_last(), "a?b?c?d?[1m");
+}
+
+Test(log, long_lines_are_cut)
+{
+	char text[20000];
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	log_info("%s", text);
+	cr_assert_geq(strlen(expect_log_last()), 4000);
+	cr_assert_lt(strlen(expect_log_last()), 10000);
+}
+
+static void warn_of_a_kind(int n)
+{
+	log_warn("kind of warning %d", n);
+}
+
+Test(log, warnings_of_a_kind_are_counted_beyond_ten)
+{
+	for (int i = 0; i < 10; i++)
+		expect_log(LOG_LEVEL_WARN, "kind of warning");
+	for (int i = 0; i < 25; i++)
+		warn_of_a_kind(i);
+	cr_assert_eq(expect_log_count(), 10);
+	clock_set(111 * CLOCK_S);
+	expect_log(LOG_LEVEL_WARN, "15 more lines like");
+	expect_log(LOG_LEVEL_WARN, "kind of warning 99");
+	warn_of_a_kind(99);
+	cr_assert_eq(expect_log_count(), 12);
+}
+
+Test(log, quoting)
+{
+	static const struct {
+		struct slice text;
+		const char *want;
+	} cases[] = {
+		{ SLICE_LIT(""), "\"\"" },
+		{ SLICE_LIT("plain text"), "\"plain text\"" },
+		{ SLICE_LIT("a\"b\\c"), "\"a\\x22b\\x5cc\"" },
+		{ SLICE_LIT("\0\n\x7f\xff"), "\"\\x00\\x0a\\x7f\\xff\"" },
+		{ SLICE_LIT(" ~"), "\" ~\"" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf b;
+
+		buf_init(&b, 1000);
+		cr_assert(log_quote(&b, cases[i].text));
+		cr_expect(slice_is(buf_slice(&b), cases[i].want), "%.*s",
+			  SLICE_ARG(buf_slice(&b)));
+		buf_deinit(&b);
+	}
+}
+
+Test(log, quoting_cuts_at_256_bytes)
+{
+	char text[257];
+	struct buf b;
+
+	memset(text, 'x', sizeof(text));
+	buf_init(&b, 1000);
+	cr_assert(log_quote(&b, slice_of(text, 256)));
+	cr_assert_eq(buf_len(&b), 258);
+	buf_clear(&b);
+	cr_assert(log_quote(&b, slice_of(text, 257)));
+	cr_assert_eq(buf_len(&b), 256 + 5);
+	cr_assert(slice_is(slice_from(buf_slice(&b), 256), "x...\""));
+	buf_deinit(&b);
+	buf_init(&b, 10);
+	cr_assert_not(log_quote(&b, slice_of(text, 257)));
+	buf_deinit(&b);
+}
