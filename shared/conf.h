@@ -52,7 +52,7 @@ struct conf_milter {
 	enum conf_policy on_failure;
 	enum conf_late_refusal late_refusal;
 	bool rcpt_serial;	  /* rcpt = serial */
-	enum stage join;	  /* for tests: STAGE_CONNECT, the default, to STAGE_EOM */
+	enum stage join;	  /* for tests: STAGE_CONNECT to _EOM */
 	uint64_t timeout_connect; /* microseconds, as all times */
 	uint64_t timeout_command;
 	uint64_t timeout_eom;

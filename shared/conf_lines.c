@@ -80,15 +80,15 @@ static struct slice lower_copy(struct arena *arena, struct slice s)
 static void add_line(struct reader_state *r, struct conf_place place,
 		     struct slice key, struct slice value)
 {
-	struct conf_line *line = arena_take(r->arena, sizeof(*line));
-	struct slice copy;
+	struct conf_line *line;
 
 	if (r->lines->count >= CONF_SETTINGS_MAX) {
 		if (r->lines->count++ == CONF_SETTINGS_MAX)
 			PROBLEM(r, "more than %d settings", CONF_SETTINGS_MAX);
 		return;
 	}
-	if (!line || !arena_copy(r->arena, value, &copy)) {
+	line = arena_take(r->arena, sizeof(*line));
+	if (!line) {
 		PROBLEM(r, "no memory for more settings");
 		return;
 	}
@@ -98,7 +98,7 @@ static void add_line(struct reader_state *r, struct conf_place place,
 				    .bad = key.len && r->bad,
 				    .name = r->name,
 				    .key = key,
-				    .value = copy };
+				    .value = value };
 	*r->lines->tail = line;
 	r->lines->tail = &line->next;
 	r->lines->count++;
@@ -175,14 +175,19 @@ static void include(struct reader_state *r, struct slice value)
 /* The value of the present key is complete. */
 static void finish_key(struct reader_state *r)
 {
-	struct slice value = slice_trim(buf_slice(&r->value));
+	struct slice value;
+	bool copied;
 
 	if (!r->has_key)
 		return;
 	r->has_key = false;
-	if (slice_is(r->key, "include")) {
-		/* An include reads other lines into r->value. */
-		if (!r->bad && arena_copy(r->arena, value, &value))
+	/* Copied first, because an include reads its lines into r->value. */
+	copied = arena_copy(r->arena, slice_trim(buf_slice(&r->value)), &value);
+	buf_clear(&r->value);
+	if (!copied) {
+		PROBLEM(r, "no memory for more settings");
+	} else if (slice_is(r->key, "include")) {
+		if (!r->bad)
 			include(r, value);
 	} else if (r->where == BEFORE_SECTIONS) {
 		conf_problem_add(r->problems, r->place.file, r->place.line,
@@ -191,7 +196,6 @@ static void finish_key(struct reader_state *r)
 	} else if (r->where == IN_SECTION) {
 		add_line(r, r->place, r->key, value);
 	}
-	buf_clear(&r->value);
 }
 
 /* Without the comment at its end; text in quotes is passed over. */

@@ -1,0 +1,363 @@
+#include "shared/board.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shared/board_layout.h"
+#include "shared/clock.h"
+
+/* A child of a test must end here and never come back into the runner. */
+static int status_of(pid_t pid)
+{
+	int status = -1;
+
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+Test(board, begins_with_free_slots_and_zero_counters)
+{
+	struct board *b = board_new(3);
+
+	cr_assert_not_null(b);
+	cr_expect_eq(board_slots(b), 3);
+	for (unsigned i = 0; i < 3; i++) {
+		struct board_slot *s = board_slot(b, i);
+		struct board_text t;
+
+		cr_expect_eq(s->state, SLOT_FREE);
+		cr_expect_eq(s->stage, STAGE_COUNT);
+		cr_expect_eq(s->child, BOARD_NO_CHILD);
+		cr_expect(board_read_text(s, &t));
+		cr_expect_str_empty(t.peer);
+		cr_expect_eq((uintptr_t)s % BOARD_LINE, 0);
+	}
+	for (int c = 0; c < BOARD_COUNTERS; c++)
+		cr_expect_eq(board_sum(b, (enum board_counter)c), 0);
+	board_free(&b);
+	cr_expect_null(b);
+}
+
+Test(board, refuses_no_slots_and_too_many)
+{
+	cr_expect_null(board_new(0));
+	cr_expect_eq(errno, EINVAL);
+	cr_expect_null(board_new(BOARD_SLOTS_MAX + 1));
+	cr_expect_eq(errno, EINVAL);
+}
+
+Test(board, carries_ten_thousand_slots)
+{
+	struct board *b = board_new(10000);
+
+	cr_assert_not_null(b);
+	cr_expect_leq(b->numbers_size, 4u << 20);
+	board_note_state(board_slot(b, 9999), SLOT_BUSY);
+	cr_expect_eq(board_slot(b, 9999)->state, SLOT_BUSY);
+	cr_expect_eq(board_slot(b, 9998)->state, SLOT_FREE);
+	board_free(&b);
+}
+
+Test(board, says_what_it_is_at_the_front)
+{
+	struct board *b = board_new(2);
+	const struct board_header *h = &b->numbers->header;
+
+	cr_expect_eq(h->magic, BOARD_MAGIC);
+	cr_expect_eq(h->version, BOARD_VERSION);
+	cr_expect_eq(h->size, b->numbers_size);
+	cr_expect_eq(h->slots, 2);
+	cr_expect_eq(h->slot_size, 256);
+	cr_expect_eq(h->milters, BOARD_MILTERS);
+	cr_expect_eq(h->shards, BOARD_SHARDS);
+	cr_expect_eq(h->counters, BOARD_COUNTERS);
+	cr_expect_eq(h->milter_counters, BOARD_MILTER_COUNTERS);
+	cr_expect_eq(b->control->header.magic, BOARD_MAGIC);
+	cr_expect_eq(b->control->header.size, sizeof(*b->control));
+	board_free(&b);
+}
+
+Test(board, is_sealed_against_shrinking_and_growing)
+{
+	struct board *b = board_new(2);
+
+	cr_expect_eq(ftruncate(b->control_fd, 0), -1);
+	cr_expect_eq(ftruncate(b->numbers_fd, 1 << 24), -1);
+	cr_expect_eq(fcntl(b->control_fd, F_ADD_SEALS, F_SEAL_WRITE), -1);
+	board_free(&b);
+}
+
+Test(board, sums_counters_over_the_shards)
+{
+	struct board *b = board_new(20);
+
+	for (unsigned slot = 0; slot < 20; slot++) {
+		board_count(b, slot, COUNT_MESSAGES, slot);
+		board_count_milter(b, slot, 63, MILTER_REJOINED, 2);
+	}
+	cr_expect_eq(board_sum(b, COUNT_MESSAGES), 190);
+	cr_expect_eq(board_sum(b, COUNT_SESSIONS), 0);
+	cr_expect_eq(board_sum(b, COUNT_CUT_PACKETS), 0);
+	cr_expect_eq(board_sum_milter(b, 63, MILTER_REJOINED), 40);
+	cr_expect_eq(board_sum_milter(b, 62, MILTER_REJOINED), 0);
+	cr_expect_eq(board_sum_milter(b, 63, MILTER_APPLIED), 0);
+	/* Neighbours in the row of slots do not share a line. */
+	cr_expect_eq(b->numbers->shards[3].counters[COUNT_MESSAGES],
+		     3 + 11 + 19);
+	board_free(&b);
+}
+
+Test(board, notes_state_stage_and_since_when)
+{
+	struct board *b = board_new(1);
+	struct board_slot *s = board_slot(b, 0);
+
+	clock_set(77 * CLOCK_S);
+	board_note_state(s, SLOT_BUSY);
+	cr_expect_eq(s->since, 77 * CLOCK_S);
+	clock_set(78 * CLOCK_S);
+	board_note_stage(s, STAGE_RCPT, 5);
+	cr_expect_eq(s->state, SLOT_BUSY);
+	cr_expect_eq(s->stage, STAGE_RCPT);
+	cr_expect_eq(s->child, 5);
+	cr_expect_eq(s->since, 78 * CLOCK_S);
+	clock_set(0);
+	board_free(&b);
+}
+
+Test(board, keeps_text_and_cuts_what_is_too_long)
+{
+	struct board *b = board_new(1);
+	struct board_slot *s = board_slot(b, 0);
+	struct board_text t;
+	char sender[200];
+
+	memset(sender, 's', sizeof(sender));
+	board_note_text(s, SLICE_LIT("mx[192.0.2.1]"), SLICE_LIT("4Fxyz"),
+			slice_of(sender, sizeof(sender)));
+	cr_assert(board_read_text(s, &t));
+	cr_expect_str_eq(t.peer, "mx[192.0.2.1]");
+	cr_expect_str_eq(t.queue_id, "4Fxyz");
+	cr_expect_eq(strlen(t.sender), sizeof(t.sender) - 1);
+	/* A shorter text leaves nothing of the longer one. */
+	board_note_text(s, SLICE_LIT("a"), SLICE_EMPTY, SLICE_LIT("b"));
+	cr_assert(board_read_text(s, &t));
+	cr_expect_str_eq(t.peer, "a");
+	cr_expect_str_empty(t.queue_id);
+	cr_expect_str_eq(t.sender, "b");
+	for (size_t i = 1; i < sizeof(t.sender); i++)
+		cr_expect_eq(s->text.sender[i], '\0');
+	board_free(&b);
+}
+
+Test(board, does_not_wait_for_a_writer_that_died_in_between)
+{
+	struct board *b = board_new(1);
+	struct board_slot *s = board_slot(b, 0);
+	struct board_text t;
+
+	board_note_text(s, SLICE_LIT("a"), SLICE_LIT("b"), SLICE_LIT("c"));
+	s->text.changes++; /* as if killed after the first step */
+	cr_expect_not(board_read_text(s, &t));
+	cr_expect_str_eq(t.peer, "?");
+	cr_expect_str_eq(t.queue_id, "?");
+	cr_expect_str_eq(t.sender, "?");
+
+	board_slot_reset(s, 9);
+	cr_expect_eq(s->text.changes % 2, 0);
+	cr_expect(board_read_text(s, &t));
+	cr_expect_str_empty(t.peer);
+	cr_expect_eq(s->generation, 9);
+	cr_expect_eq(s->state, SLOT_FREE);
+	cr_expect_eq(s->stage, STAGE_COUNT);
+	cr_expect_eq(s->sessions, 0);
+
+	/* Without the reset the next writer mends it as well. */
+	s->text.changes++;
+	board_note_text(s, SLICE_LIT("x"), SLICE_EMPTY, SLICE_EMPTY);
+	cr_expect(board_read_text(s, &t));
+	cr_expect_str_eq(t.peer, "x");
+	board_free(&b);
+}
+
+Test(board, never_passes_the_end_of_a_text_without_nul)
+{
+	struct board *b = board_new(1);
+	struct board_slot *s = board_slot(b, 0);
+	struct board_text t;
+
+	memset(s->text.peer, 'p', sizeof(s->text.peer));
+	memset(s->text.sender, 's', sizeof(s->text.sender));
+	cr_expect(board_read_text(s, &t));
+	cr_expect_eq(strlen(t.peer), sizeof(t.peer) - 1);
+	cr_expect_eq(strlen(t.sender), sizeof(t.sender) - 1);
+	board_free(&b);
+}
+
+Test(board, counts_on_past_the_largest_number_of_changes)
+{
+	struct board *b = board_new(1);
+	struct board_wanted wanted = { .actions = 1 }, got;
+	static char room[LIST_COUNT * BOARD_LIST_MAX];
+
+	b->control->wishes[0].wish.changes = UINT32_MAX - 1;
+	board_remember(b, 0, &wanted);
+	cr_expect_eq(b->control->wishes[0].wish.changes, 2);
+	cr_expect(board_recall(b, 0, room, &got));
+	board_free(&b);
+}
+
+Test(board, remembers_what_a_child_wanted)
+{
+	struct board *b = board_new(1);
+	struct board_wanted wanted = { .actions = SMFIF_ADDHDRS,
+				       .protocol = SMFIP_NOBODY };
+	struct board_wanted got;
+	static char room[LIST_COUNT * BOARD_LIST_MAX];
+	static char exact[BOARD_LIST_MAX], more[BOARD_LIST_MAX + 1];
+
+	memset(exact, 'e', sizeof(exact));
+	memset(more, 'm', sizeof(more));
+	wanted.has_list[LIST_CONNECT] = true;
+	wanted.list[LIST_CONNECT] = SLICE_LIT("j {client_addr}");
+	wanted.has_list[LIST_HELO] = true; /* an empty list: none at all */
+	wanted.list[LIST_HELO] = SLICE_EMPTY;
+	wanted.has_list[LIST_DATA] = true;
+	wanted.list[LIST_DATA] = slice_of(exact, sizeof(exact));
+	wanted.has_list[LIST_EOH] = true;
+	wanted.list[LIST_EOH] = slice_of(more, sizeof(more));
+
+	cr_expect_not(board_recall(b, 7, room, &got));
+	cr_expect_eq(got.actions, 0);
+	board_remember(b, 7, &wanted);
+	cr_assert(board_recall(b, 7, room, &got));
+	cr_expect_eq(got.actions, SMFIF_ADDHDRS);
+	cr_expect_eq(got.protocol, SMFIP_NOBODY);
+	cr_expect(got.has_list[LIST_CONNECT]);
+	cr_expect(slice_is(got.list[LIST_CONNECT], "j {client_addr}"));
+	cr_expect(got.has_list[LIST_HELO]);
+	cr_expect_eq(got.list[LIST_HELO].len, 0);
+	cr_expect_not(got.has_list[LIST_MAIL]);
+	cr_expect(slice_equal(got.list[LIST_DATA], wanted.list[LIST_DATA]));
+	/* Too long to be kept: remembered as not given. */
+	cr_expect_not(got.has_list[LIST_EOH]);
+	cr_expect_not(board_recall(b, 6, room, &got));
+	cr_expect_not(board_recall(b, 8, room, &got));
+
+	b->control->wishes[7].wish.changes++;
+	cr_expect_not(board_recall(b, 7, room, &got));
+	board_free(&b);
+}
+
+/* What a taken-over worker might try, in a process of its own. */
+static int try_to_write(struct board *b)
+{
+	if (!board_become_reader(b))
+		return 1;
+	if (b->control_fd != -1 || b->numbers_fd != -1)
+		return 2;
+	if (mprotect(b->control, 4096, PROT_READ | PROT_WRITE) == 0)
+		return 3;
+	board_count(b, 0, COUNT_SESSIONS, 5);
+	board_note_text(board_slot(b, 0), SLICE_LIT("peer"), SLICE_EMPTY,
+			SLICE_EMPTY);
+	return 0;
+}
+
+Test(board, lets_a_worker_write_numbers_but_not_control)
+{
+	struct board *b = board_new(1);
+	struct board_wanted wanted = { .actions = 3 }, got;
+	static char room[LIST_COUNT * BOARD_LIST_MAX];
+	struct board_text t;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(try_to_write(b));
+	status = status_of(pid);
+	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0,
+		  "status %#x", (unsigned)status);
+	cr_expect_eq(board_sum(b, COUNT_SESSIONS), 5);
+	cr_expect(board_read_text(board_slot(b, 0), &t));
+	cr_expect_str_eq(t.peer, "peer");
+
+	/* We still write control, and a reader sees it. */
+	board_remember(b, 0, &wanted);
+	pid = fork();
+	if (pid == 0)
+		_exit(!(board_become_reader(b) &&
+			board_recall(b, 0, room, &got) && got.actions == 3));
+	status = status_of(pid);
+	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+
+	pid = fork();
+	if (pid == 0) {
+		signal(SIGSEGV, SIG_DFL);
+		if (board_become_reader(b))
+			b->control->wishes[0].wish.actions = 1;
+		_exit(0);
+	}
+	status = status_of(pid);
+	cr_expect(WIFSIGNALED(status) || WEXITSTATUS(status) != 0);
+	board_free(&b);
+}
+
+/* One writer at full speed, killed at any instruction: never half a text. */
+static void write_for_ever(struct board *b)
+{
+	static char text[2][100];
+
+	memset(text[0], 'a', sizeof(text[0]));
+	memset(text[1], 'b', sizeof(text[1]));
+	for (unsigned i = 0;; i++) {
+		struct slice s = slice_of(text[i % 2], 31);
+
+		board_note_text(board_slot(b, 0), s, s, s);
+	}
+}
+
+static bool all_the_same(const char *s)
+{
+	for (size_t i = 1; s[i]; i++)
+		if (s[i] != s[0])
+			return false;
+	return true;
+}
+
+Test(board, gives_whole_texts_beside_a_writer_that_is_killed)
+{
+	struct board *b = board_new(1);
+	struct board_text t;
+	unsigned whole = 0, torn = 0;
+
+	for (int round = 0; round < 20; round++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			alarm(30); /* should the runner die first */
+			write_for_ever(b);
+		}
+		for (int i = 0; i < 2000; i++) {
+			if (!board_read_text(board_slot(b, 0), &t))
+				continue;
+			whole++;
+			torn += !all_the_same(t.peer) ||
+				!all_the_same(t.queue_id) ||
+				!all_the_same(t.sender) ||
+				t.peer[0] != t.sender[0];
+		}
+		kill(pid, SIGKILL);
+		status_of(pid);
+		board_slot_reset(board_slot(b, 0), (uint64_t)round);
+		cr_assert(board_read_text(board_slot(b, 0), &t));
+	}
+	cr_expect_eq(torn, 0, "%u of %u texts were torn", torn, whole);
+	cr_expect_gt(whole, 0);
+	board_free(&b);
+}
