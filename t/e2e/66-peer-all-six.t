@@ -7,7 +7,7 @@
 SIX="pyspf opendkim opendmarc spamass clamav rspamd"
 # shellcheck disable=SC2086 # a list of names
 need_peers dns postfix $SIX
-need_programs
+need_programs "$SEKISHOD"
 make_mail
 start_peer dns
 children=() direct=

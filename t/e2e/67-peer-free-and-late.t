@@ -7,7 +7,7 @@
 . "$SRCDIR/t/lib/mail.sh"
 
 need_peers dns postfix opendkim opendmarc spamass clamav rspamd
-need_programs
+need_programs "$SEKISHOD"
 make_mail
 start_peer dns
 direct=

@@ -5,7 +5,7 @@
 . "$SRCDIR/t/lib/mail.sh"
 
 need_peers dns postfix opendkim clamav
-need_programs
+need_programs "$SEKISHOD"
 make_mail
 start_peer dns
 start_peer opendkim

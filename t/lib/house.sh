@@ -357,9 +357,10 @@ mta() {
 	return "$MTA_STATUS"
 }
 
-need_programs() { # the three programs, as built
+need_programs() { # PROGRAM...: they are built; none named: all three
 	local p
-	for p in "$SEKISHOD" "$SEKISHO_MTA" "$SEKISHO_MILTER"; do
+	[ $# -gt 0 ] || set -- "$SEKISHOD" "$SEKISHO_MTA" "$SEKISHO_MILTER"
+	for p; do
 		[ -x "$p" ] || bail "not built: $p"
 	done
 }

@@ -244,7 +244,7 @@ compare_alone() { # NAME [OPTION of peers.sh...]
 	local name=$1 port
 	shift
 	need_peers dns postfix opendkim "$name"
-	need_programs
+	need_programs "$SEKISHOD"
 	make_mail
 	start_peer dns
 	start_peer opendkim
