@@ -86,9 +86,12 @@ settled_mail() { # QUEUE-ID
 		"$(peer postfix log)"
 }
 
-# The delivered copies of one message, as files.
+# The delivered copies of one message, as files, by recipient.
 delivered() { # QUEUE-ID
-	grep -rlE "id $1( |;|\$)" "$(peer postfix mail)" 2>/dev/null
+	grep -rlE "id $1( |;|\$)" "$(peer postfix mail)" 2>/dev/null |
+		while read -r copy; do
+			echo "$(grep -m1 '^Delivered-To:' "$copy") $copy"
+		done | sort | sed 's/.* //'
 }
 
 # One header a line, unfolded, with what differs between two deliveries of
