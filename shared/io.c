@@ -8,10 +8,24 @@
 
 #include "shared/clock.h"
 
+void io_quick_ack(int fd)
+{
+	static const int one = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
+}
+
+bool io_no_delay(int fd)
+{
+	static const int one = 1;
+
+	return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) ==
+	       0;
+}
+
 enum io_result io_connect(const struct sockaddr *addr, socklen_t len,
 			  int *fd_out)
 {
-	static const int one = 1;
 	int fd = socket(addr->sa_family,
 			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -19,7 +33,7 @@ enum io_result io_connect(const struct sockaddr *addr, socklen_t len,
 	if (fd < 0)
 		return IO_ERROR;
 	if (addr->sa_family != AF_UNIX)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		io_no_delay(fd);
 	if (connect(fd, addr, len) == 0)
 		return IO_OK;
 	if (errno == EINPROGRESS)

@@ -28,6 +28,18 @@ enum io_result {
  */
 enum io_result io_connect(const struct sockaddr *addr, socklen_t len,
 			  int *fd_out);
+/*
+ * Makes a TCP socket send small packets at once; false: it is not TCP.
+ * io_connect() has done it for what it gives.
+ */
+bool io_no_delay(int fd);
+/*
+ * Acknowledges at once what came over TCP.  A peer that answers pipelined
+ * commands one by one (libmilter) otherwise waits for each of our delayed
+ * acknowledgements, 40 ms a time.  The kernel forgets it: call after each read.
+ */
+void io_quick_ack(int fd);
+
 /* After poll said writable: IO_OK or IO_ERROR with errno. */
 enum io_result io_connected(int fd);
 

@@ -58,7 +58,9 @@ void chain_end_session(struct chain *c)
 		child_quit(&m->child, m->in_message);
 		member_forget(m);
 		edits_end(&m->edits);
+		m->joined = false;
 	}
+	c->event = STAGE_COUNT;
 }
 
 /* ---- events ---- */

@@ -306,6 +306,8 @@ static enum child_result receive(struct child *c)
 	switch (io_read(c->fd, &c->in, READ_SIZE)) {
 	case IO_OK:
 		c->alive_at = clock_now();
+		if (c->conf->socket.kind != ENDPOINT_UNIX)
+			io_quick_ack(c->fd);
 		return CHILD_OK;
 	case IO_AGAIN:
 	case IO_TIMEOUT:

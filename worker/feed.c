@@ -368,14 +368,14 @@ static enum fed tell_content(struct chain *c, struct member *m)
 
 static bool has_reason_to_open(const struct chain *c, const struct member *m)
 {
-	enum stage first = c->event;
-
+	if (!c->journal->has_connect)
+		return false;
 	if (m->unsettled && !c->journal->has_mail)
 		return false;
 	if (c->event == STAGE_UNKNOWN)
 		return false;
 	/* A strict child costs no connection before those above passed. */
-	return may_hear(c, m, first);
+	return may_hear(c, m, c->event);
 }
 
 static enum fed tell_next(struct chain *c, struct member *m)

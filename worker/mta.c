@@ -28,6 +28,7 @@ void mta_init(struct mta_line *m)
 void mta_open(struct mta_line *m, int fd)
 {
 	m->fd = fd;
+	m->is_tcp = io_no_delay(fd);
 	m->lost = m->garbage = false;
 	m->packet_len = 0;
 }
@@ -55,6 +56,8 @@ void mta_read(struct mta_line *m)
 	r = io_read(m->fd, &m->in, READ_SIZE);
 	if (r != IO_OK && r != IO_AGAIN)
 		m->lost = true;
+	else if (m->is_tcp)
+		io_quick_ack(m->fd);
 }
 
 bool mta_next(struct mta_line *m, struct slice *packet_out)

@@ -17,6 +17,7 @@ struct mta_line {
 	struct buf in;
 	struct buf out;
 	size_t packet_len; /* of the packet shown last, to be used up */
+	bool is_tcp;
 	bool lost;	   /* closed, reset, or does not read */
 	bool garbage;	   /* a packet of impossible length */
 };
