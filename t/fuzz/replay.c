@@ -3,31 +3,44 @@
  *
  * Each argument is a file or a directory of files.  Each input stands against
  * an unmapped page.  Prints how many there were; none at all is a failure, as
- * is a file that cannot be read.
+ * is a file that cannot be read.  One file, so that a target needs no other.
  */
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "t/unit/support/page_end.h"
-
+/* A multiple of every page size. */
 #define INPUT_MAX ((size_t)4 * 1024 * 1024)
+#define GUARD	  ((size_t)64 * 1024)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct replay {
-	struct page_end page;
 	char *room;
+	uint8_t *guard; /* INPUT_MAX bytes before it are ours */
 	unsigned count;
 	bool failed;
 };
 
+static bool get_memory(struct replay *r)
+{
+	uint8_t *map = mmap(NULL, INPUT_MAX + GUARD, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	r->room = malloc(INPUT_MAX);
+	r->guard = map + INPUT_MAX;
+	return r->room && map != MAP_FAILED &&
+	       mprotect(r->guard, GUARD, PROT_NONE) == 0;
+}
+
 static void run_file(struct replay *r, const char *path)
 {
 	FILE *f = fopen(path, "rb");
-	struct slice input;
 	size_t len;
 
 	if (!f) {
@@ -41,8 +54,8 @@ static void run_file(struct replay *r, const char *path)
 		r->failed = true;
 	}
 	fclose(f);
-	input = page_end_put(&r->page, slice_of(r->room, len));
-	LLVMFuzzerTestOneInput((const uint8_t *)input.data, input.len);
+	memcpy(r->guard - len, r->room, len);
+	LLVMFuzzerTestOneInput(r->guard - len, len);
 	r->count++;
 }
 
@@ -69,11 +82,12 @@ static void run_directory(struct replay *r, const char *path)
 
 int main(int argc, char **argv)
 {
-	struct replay r = { .room = malloc(INPUT_MAX) };
+	struct replay r = { .count = 0 };
 
-	if (!r.room)
+	if (!get_memory(&r)) {
+		perror("replay");
 		return 1;
-	page_end_open(&r.page, INPUT_MAX);
+	}
 	for (int i = 1; i < argc; i++) {
 		struct stat st;
 
@@ -82,7 +96,6 @@ int main(int argc, char **argv)
 		else
 			run_file(&r, argv[i]);
 	}
-	page_end_close(&r.page);
 	free(r.room);
 	printf("%u inputs\n", r.count);
 	return r.failed || r.count == 0;

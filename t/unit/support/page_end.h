@@ -2,8 +2,7 @@
  * page_end - memory whose last byte stands against an unmapped page
  *
  * A decoder that reads one byte past its input dies of it, sanitizer or not.
- * One owner; no use of the test framework, so the replay of corpora has it
- * too.  Fails by ending the process with a word on stderr.
+ * One owner.  Fails by ending the process with a word on stderr.
  */
 #ifndef T_UNIT_SUPPORT_PAGE_END_H
 #define T_UNIT_SUPPORT_PAGE_END_H
