@@ -522,7 +522,8 @@ static bool print_listen(struct buf *out, const struct conf *conf)
 	for (size_t i = 0; i < conf->listen_count; i++) {
 		const struct conf_listen *l = &conf->listen[i];
 
-		if (i && !buf_add(out, SLICE_LIT(", ")))
+		/* A line for each: all in one could be too long to read. */
+		if (i && !buf_add(out, SLICE_LIT(",\n    ")))
 			return false;
 		if (!print_endpoint(out, &l->endpoint))
 			return false;
