@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "shared/clock.h"
+#include "tool/mta_script.h"
 #include "tool/options.h"
 #include "tool/script.h"
 
@@ -22,6 +23,8 @@
 
 enum {
 	OPT_SOCKET = 1,
+	OPT_SCRIPT,
+	OPT_FILE,
 	OPT_CLIENT_NAME,
 	OPT_CLIENT_ADDRESS,
 	OPT_CLIENT_PORT,
@@ -55,6 +58,8 @@ enum {
 static const struct options_row rows[] = {
 	/* clang-format off */
 	{ OPT_SOCKET,          "socket",         's', true },
+	{ OPT_SCRIPT,          "script",         'c', true },
+	{ OPT_FILE,            "file",           'f', true },
 	{ OPT_CLIENT_NAME,     "client-name",    0,   true },
 	{ OPT_CLIENT_ADDRESS,  "client-address", 0,   true },
 	{ OPT_CLIENT_PORT,     "client-port",    0,   true },
@@ -88,6 +93,7 @@ static const struct options_row rows[] = {
 
 static const char usage[] =
 	"usage: sekisho-mta -s SOCKET [options] [FILE.eml ...]\n"
+	"       sekisho-mta -s SOCKET [options] -c SCRIPT | -f FILE\n"
 	"  --client-name NAME --client-address ADDRESS --client-port N\n"
 	"  --client-family 4|6|L|U --helo NAME --sender 'ADDRESS [ARG ...]'\n"
 	"  -r, --rcpt 'ADDRESS [ARG ...]' --refused-rcpt ADDRESS\n"
@@ -114,6 +120,8 @@ struct reading {
 	struct arena *arena;
 	struct mta_settings *set;
 	const char *socket;
+	const char *script;
+	const char *script_file;
 };
 
 static bool complain(const char *what, const char *why)
@@ -286,6 +294,10 @@ static bool read_text(struct reading *r, int id, const char *text)
 
 	if (id == OPT_SOCKET)
 		r->socket = text;
+	else if (id == OPT_SCRIPT)
+		r->script = text;
+	else if (id == OPT_FILE)
+		r->script_file = text;
 	else if (id == OPT_CLIENT_NAME)
 		set->client_name = slice_str(text);
 	else if (id == OPT_CLIENT_ADDRESS)
@@ -350,22 +362,52 @@ static bool parse_file(struct reading *r, struct mta_file *file,
 	       complain(file->path, "no memory");
 }
 
-/* The text stays: the parsed message looks into it. */
-static bool load_file(struct reading *r, struct mta_file *file)
+/* The text stays: whatever is parsed from it looks into it. */
+static bool load_text(struct reading *r, const char *path,
+		      struct slice *text_out)
 {
-	struct slice text;
 	struct buf b;
 	bool ok;
 
 	buf_init(&b, FILE_MAX);
-	if (!eml_read(file->path, &b)) {
+	if (!eml_read(path, &b)) {
 		buf_deinit(&b);
-		return complain(file->path, strerror(errno));
+		return complain(path, strerror(errno));
 	}
-	ok = arena_copy(r->arena, buf_slice(&b), &text) ||
-	     complain(file->path, "no memory");
+	ok = arena_copy(r->arena, buf_slice(&b), text_out) ||
+	     complain(path, "no memory");
 	buf_deinit(&b);
-	return ok && parse_file(r, file, text);
+	return ok;
+}
+
+static bool load_file(struct reading *r, struct mta_file *file)
+{
+	struct slice text;
+
+	return load_text(r, file->path, &text) && parse_file(r, file, text);
+}
+
+static bool load_script(struct reading *r)
+{
+	const char *name = r->script_file ? r->script_file : "script";
+	struct slice text = slice_str(r->script);
+	struct mta_script *script;
+	struct script_error error;
+
+	if (!r->script && !r->script_file)
+		return true;
+	if (r->script_file && !load_text(r, r->script_file, &text))
+		return false;
+	script = arena_take(r->arena, sizeof(*script));
+	if (!script)
+		return complain(name, "no memory");
+	if (!mta_script_parse(r->arena, text, script, &error)) {
+		fprintf(stderr, "sekisho-mta: %s:%u:%u: %s\n", name,
+			error.line, error.column, error.text);
+		return false;
+	}
+	r->set->script = script;
+	return true;
 }
 
 static bool load_files(struct reading *r)
@@ -442,7 +484,7 @@ static bool finish(struct reading *r)
 	if (!set->rcpt_count && !add_rcpt(r, "<rcpt@example.net>", false))
 		return false;
 	finish_offer(&set->offer);
-	return find_socket(r) && load_files(r);
+	return find_socket(r) && load_files(r) && load_script(r);
 }
 
 int mta_options_read(char **argv, struct arena *arena,

@@ -147,12 +147,12 @@ bool mta_session_open(struct mta_session *s, const struct mta_settings *set,
 
 void mta_session_close(struct mta_session *s, bool says_quit)
 {
-	if (says_quit && !s->is_broken) {
+	if (says_quit && !s->is_quit)
 		mta_session_tell(s, CMD_QUIT);
-		if (!s->is_broken && !mta_peer_drain(&s->peer, DRAIN_TIME))
-			report_fail(s->report, "quit",
-				    "the milter answered once too often");
-	}
+	if (s->is_quit && !s->is_broken &&
+	    !mta_peer_drain(&s->peer, DRAIN_TIME))
+		report_fail(s->report, "quit",
+			    "the milter answered once too often");
 	mta_peer_close(&s->peer);
 	buf_deinit(&s->macros);
 	arena_deinit(&s->arena);
@@ -419,6 +419,7 @@ void mta_session_tell(struct mta_session *s, enum command_kind kind)
 
 	if (s->is_broken)
 		return;
+	s->is_quit = kind == CMD_QUIT;
 	if (!mta_peer_is_quiet(&s->peer))
 		fail_unasked(s, command_name(kind));
 	else if (!mta_peer_put(&s->peer, &c) || !mta_peer_flush(&s->peer))

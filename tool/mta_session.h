@@ -29,6 +29,7 @@ struct mta_session {
 	struct mta_known known;
 	uint32_t skipped; /* 1 << stage: the milter wants no more of these */
 	bool is_broken;	  /* failed: nothing more can be said */
+	bool is_quit;
 	bool is_in_edits; /* REPLBODY ran, then something else came */
 	bool has_body_edit;
 	/* What was answered to the last step; good until the next. */
@@ -38,7 +39,7 @@ struct mta_session {
 /* Connects and negotiates; false: noted in the report. */
 bool mta_session_open(struct mta_session *s, const struct mta_settings *set,
 		      struct report *report);
-/* says_quit: QUIT first; then nothing more may come from the milter. */
+/* After QUIT, said here or before, nothing more may come from the milter. */
 void mta_session_close(struct mta_session *s, bool says_quit);
 
 /*

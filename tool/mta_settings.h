@@ -33,6 +33,8 @@ struct mta_file {
 	struct eml eml;
 };
 
+struct mta_script;
+
 struct mta_settings {
 	struct endpoint endpoint;
 	enum mta habits;
@@ -68,6 +70,8 @@ struct mta_settings {
 	const char *output; /* where edited messages go; "-": stdout */
 	bool is_json;
 	bool is_quiet;
+
+	const struct mta_script *script; /* instead of the files; or NULL */
 };
 
 #endif

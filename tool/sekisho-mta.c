@@ -16,6 +16,7 @@
 #include "shared/clock.h"
 #include "tool/mta_options.h"
 #include "tool/mta_play.h"
+#include "tool/mta_script.h"
 
 /* What the processes count together. */
 struct shared_totals {
@@ -43,7 +44,10 @@ static void play_some(const struct mta_settings *set,
 	       set->sessions) {
 		struct mta_totals mine = { 0 };
 
-		mta_play_session(set, number + 1, &mine);
+		if (set->script)
+			mta_script_play(set, set->script, number + 1, &mine);
+		else
+			mta_play_session(set, number + 1, &mine);
 		add_up(all, &mine);
 	}
 }
