@@ -49,6 +49,38 @@ ok "another signal is told by its name" wait_for 5 \
 	in_file "verdict=lost .* signal=SIGSEGV pid=${busy[1]}\$" "$SEKISHO_LOG"
 crowd_stop
 
+# A child that hangs: the line names it and the stage.
+cat >"$T/hang.py" <<'P'
+import socket, struct, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+c, _ = s.accept()
+f = c.makefile("rwb")
+while True:
+    head = f.read(4)
+    if not head:
+        break
+    letter = f.read(struct.unpack(">I", head)[0])[:1]
+    if letter == b"O":
+        f.write(struct.pack(">IcIII", 13, b"O", 6, 0, 0))
+        f.flush()
+    print("got", letter.decode(), flush=True)
+P
+start hang python3 "$T/hang.py" "$T/one.sock"
+wait_for 5 unix_listens "$T/one.sock"
+crowd_start "unix:$T/s.sock" 1
+crowd connect
+ok "a child is asked about the client" \
+	wait_for 5 in_file 'got C' "$T/hang.out"
+mapfile -t busy < <(busy_workers)
+hit KILL "${busy[0]}"
+ok "the line tells client, stage and child" wait_for 5 in_file \
+	": NOQUEUE: from=\"\" client=\"mx.example.org\[192.0.2.7\]\" verdict=lost stage=connect child=one signal=SIGKILL pid=${busy[0]}\$" \
+	"$SEKISHO_LOG"
+crowd_stop
+reap hang 0
+
 # A storm: whatever is forked is killed at once, for two seconds.
 declare -A seen=()
 end=$((${EPOCHREALTIME/[.,]/} + 2000000))

@@ -8,8 +8,9 @@ over all endpoints given (separated by commas), sends a negotiation on each,
 and prints "connected".  Then it takes words from standard input, one a line:
 
     count    prints how many were answered or ended: "answered N ended M"
-    talk     says CONNECT on all that live, waits for the answers: "talked N"
-    mail     says HELO and MAIL on the first that lives (for a child to hang)
+    talk     says CONNECT, later HELO, on all that live, waits for the
+             answers: "talked N"
+    connect  says CONNECT on all that live and waits for nothing: "said"
     close N  closes N of those that were answered: "closed N"
     more N   opens N more
     quit     closes everything; so does the end of the input
@@ -26,7 +27,6 @@ OPTNEG = b"O" + struct.pack(">III", 6, 0x1FF, 0x1FFFFF)
 CONNECT = b"C" + b"mx.example.org\0" + b"4" + struct.pack(">H", 25) \
     + b"192.0.2.7\0"
 HELO = b"H" + b"mx.example.org\0"
-MAIL = b"M" + b"<a@example.org>\0"
 
 
 def packet(data):
@@ -37,6 +37,7 @@ class Mta:
     def __init__(self, endpoint):
         self.got = 0
         self.ended = False
+        self.said = 0
         kind, _, rest = endpoint.partition(":")
         try:
             if kind == "unix":
@@ -67,9 +68,11 @@ class Mta:
         self.look()
         return not self.ended
 
-    def say(self, data):
+    def say(self):
+        """The client comes once, its HELO as often as it likes."""
         try:
-            self.sock.sendall(data)
+            self.sock.sendall(packet(HELO if self.said else CONNECT))
+            self.said += 1
         except OSError:
             self.ended = True
 
@@ -79,7 +82,7 @@ def talk(crowd):
     for mta in crowd:
         if mta.lives() and mta.got:
             before.append((mta, mta.got))
-            mta.say(packet(CONNECT))
+            mta.say()
     end = time.monotonic() + 10
     while time.monotonic() < end:
         if all(m.got > n or m.ended for m, n in before):
@@ -113,9 +116,10 @@ def main():
                 sum(m.ended for m in crowd)), flush=True)
         elif word == "talk":
             print("talked %d" % talk(crowd), flush=True)
-        elif word == "mail":
-            mta = next(m for m in crowd if m.lives() and m.got)
-            mta.say(packet(CONNECT) + packet(HELO) + packet(MAIL))
+        elif word == "connect":
+            for mta in crowd:
+                if mta.lives():
+                    mta.say()
             print("said", flush=True)
         elif word == "more":
             more(int(number))
