@@ -15,8 +15,8 @@ for p in opendkim opendmarc spamass clamav rspamd; do
 	start_peer "$p"
 	direct="$direct $(peer "$p" milter)"
 done
-with() { # NAME SETTINGS: one child's line for sekisho_before
-	echo "$1=$(peer "$1" spec);$2"
+with() { # NAME [SETTINGS]: one child's line for sekisho_before
+	echo "$1=$(peer "$1" spec)${2:+;$2}"
 }
 free= late= strict= # set by sekisho_before
 sekisho_before free free "$(with opendkim)" "$(with opendmarc)" \
