@@ -226,7 +226,7 @@ const struct conf_row *conf_row_find(enum conf_section section,
 	const struct conf_row *rows = conf_rows(section, &n);
 
 	for (size_t i = 0; i < n; i++)
-		if (slice_is(key, rows[i].key))
+		if (slice_is_case(key, rows[i].key))
 			return &rows[i];
 	return NULL;
 }

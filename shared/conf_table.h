@@ -50,7 +50,7 @@ struct conf_row {
 /* Rows of a section, in alphabetical order. */
 #define CONF_ROWS_MAX 48
 const struct conf_row *conf_rows(enum conf_section section, size_t *count_out);
-/* The row of that key (lower case), or NULL. */
+/* The row of that key in any case of letters, or NULL. */
 const struct conf_row *conf_row_find(enum conf_section section,
 				     struct slice key);
 /* The key of that section that looks most like it; NULL: none does. */

@@ -460,6 +460,21 @@ static bool parse_macros(struct arena *arena, struct slice text,
 	return true;
 }
 
+/*
+ * `socket = unix:/m` and below it, indented, `order=free`: a path may hold
+ * blanks, but hardly this one.  Who means blanks says so by quotes.
+ */
+static bool one_word(const struct conf_row *row, struct slice text)
+{
+	if (row->type != CONF_STRING && row->type != CONF_PATH &&
+	    row->type != CONF_ENDPOINT)
+		return true;
+	for (size_t i = 0; i < text.len; i++)
+		if (is_blank(text.data[i]))
+			return conf_unquote(text).len < text.len;
+	return true;
+}
+
 bool conf_value_parse(struct arena *arena, const struct conf_row *row,
 		      struct slice text, void *base,
 		      struct conf_value_error *error_out)
@@ -467,6 +482,9 @@ bool conf_value_parse(struct arena *arena, const struct conf_row *row,
 	void *at = (char *)base + row->offset;
 
 	text = slice_trim(text);
+	if (!one_word(row, text))
+		return fails(error_out, "more than one word: a value with "
+					"blanks needs quotes around all of it");
 	if (row->type != CONF_LISTEN)
 		text = conf_unquote(text);
 	switch (row->type) {
@@ -494,8 +512,8 @@ bool conf_value_parse(struct arena *arena, const struct conf_row *row,
 
 /*
  * Quotes where the reader would otherwise see an end or a comment.  A text
- * with both kinds of quotes was written without any around it, so it can be
- * written so again.
+ * with both kinds of quotes was written without any around it, for none fits,
+ * so it can be written so again.
  */
 static bool print_string(struct buf *out, struct slice s)
 {

@@ -395,6 +395,19 @@ static const struct {
 	{ MILTER "  order = free\n",
 	  "t.conf:3: a line that begins with a blank continues the one "
 	  "before: remove the blanks before \"order\"\n" },
+	{ MILTER "\tOrder = free\n",
+	  "t.conf:3: a line that begins with a blank continues the one "
+	  "before: remove the blanks before \"Order\"\n" },
+	{ MILTER "  order=free\n",
+	  "t.conf:2: \"unix:/m order=free\" for \"socket\" in [milter m]: more "
+	  "than one word: a value with blanks needs quotes around all of "
+	  "it\n" },
+	{ MILTER "[server]\nuser = a\n  b\n",
+	  "t.conf:4: \"a b\" for \"user\" in [server]: more than one word: a "
+	  "value with blanks needs quotes around all of it\n" },
+	{ MILTER "[server]\npid_file = \"/run/a\" b\n",
+	  "t.conf:4: \"\"/run/a\" b\" for \"pid_file\" in [server]: more than "
+	  "one word: a value with blanks needs quotes around all of it\n" },
 	{ MILTER "include = x.conf\n",
 	  "t.conf:3: include: only a file can include files\n" },
 	{ MILTER "include =\n", "t.conf:3: include: no file is named\n" },
