@@ -25,6 +25,7 @@ enum {
 	OPT_SOCKET = 1,
 	OPT_SCRIPT,
 	OPT_FILE,
+	OPT_CLIENT,
 	OPT_CLIENT_NAME,
 	OPT_CLIENT_ADDRESS,
 	OPT_CLIENT_PORT,
@@ -47,6 +48,7 @@ enum {
 	OPT_ABORT_AFTER,
 	OPT_HELO_TWICE,
 	OPT_PIPELINE,
+	OPT_BARE,
 	OPT_OUTPUT,
 	OPT_JSON,
 	OPT_QUIET,
@@ -60,6 +62,7 @@ static const struct options_row rows[] = {
 	{ OPT_SOCKET,          "socket",         's', true },
 	{ OPT_SCRIPT,          "script",         'c', true },
 	{ OPT_FILE,            "file",           'f', true },
+	{ OPT_CLIENT,          "client",         0,   true },
 	{ OPT_CLIENT_NAME,     "client-name",    0,   true },
 	{ OPT_CLIENT_ADDRESS,  "client-address", 0,   true },
 	{ OPT_CLIENT_PORT,     "client-port",    0,   true },
@@ -82,6 +85,7 @@ static const struct options_row rows[] = {
 	{ OPT_ABORT_AFTER,     "abort-after",    0,   true },
 	{ OPT_HELO_TWICE,      "helo-twice",     0,   false },
 	{ OPT_PIPELINE,        "pipeline",       0,   false },
+	{ OPT_BARE,            "bare",           0,   false },
 	{ OPT_OUTPUT,          "output",         'o', true },
 	{ OPT_JSON,            "json",           'j', false },
 	{ OPT_QUIET,           "quiet",          'q', false },
@@ -94,8 +98,9 @@ static const struct options_row rows[] = {
 static const char usage[] =
 	"usage: sekisho-mta -s SOCKET [options] [FILE.eml ...]\n"
 	"       sekisho-mta -s SOCKET [options] -c SCRIPT | -f FILE\n"
-	"  --client-name NAME --client-address ADDRESS --client-port N\n"
-	"  --client-family 4|6|L|U --helo NAME --sender 'ADDRESS [ARG ...]'\n"
+	"  --client 'NAME[ADDRESS]' --client-name NAME\n"
+	"  --client-address ADDRESS --client-port N --client-family 4|6|L|U\n"
+	"  --helo NAME --sender 'ADDRESS [ARG ...]' --bare\n"
 	"  -r, --rcpt 'ADDRESS [ARG ...]' --refused-rcpt ADDRESS\n"
 	"  -m, --macro STAGE:NAME=VALUE --habits postfix|sendmail\n"
 	"  --offer-version N --offer-actions MASK --offer-protocol MASK\n"
@@ -122,6 +127,7 @@ struct reading {
 	const char *socket;
 	const char *script;
 	const char *script_file;
+	bool is_bare;
 };
 
 static bool complain(const char *what, const char *why)
@@ -130,29 +136,53 @@ static bool complain(const char *what, const char *why)
 	return false;
 }
 
-/* "ADDRESS ARG ARG": the arguments go out each with its NUL. */
+/* SMTP has brackets around addresses; who gives none means them. */
+static bool add_brackets(struct reading *r, struct slice *address)
+{
+	struct slice plain = *address;
+	char *to;
+
+	if (slice_starts(plain, "<"))
+		return true;
+	to = arena_take(r->arena, plain.len + 2);
+	if (!to)
+		return false;
+	to[0] = '<';
+	memcpy(to + 1, plain.data, plain.len);
+	to[plain.len + 1] = '>';
+	*address = slice_of(to, plain.len + 2);
+	return true;
+}
+
+/* The arguments go out each with its NUL. */
+static bool copy_arguments(struct reading *r, struct slice args,
+			   struct slice *args_out)
+{
+	char *to = arena_str(r->arena, args);
+
+	if (!to)
+		return false;
+	for (size_t i = 0; i < args.len; i++)
+		if (to[i] == ' ')
+			to[i] = '\0';
+	*args_out = slice_of(to, args.len + 1);
+	return true;
+}
+
+/* "ADDRESS ARG ARG"; brackets are seen to at the end. */
 static bool read_address(struct reading *r, const char *text,
 			 struct mta_address *address_out)
 {
 	struct slice rest = slice_str(text), args;
 	ptrdiff_t blank = slice_find(rest, ' ');
-	char *to;
 
 	*address_out = (struct mta_address){ .address = rest };
 	if (blank < 0)
 		return true;
 	address_out->address = slice_head(rest, (size_t)blank);
 	args = slice_trim(slice_from(rest, (size_t)blank));
-	if (!args.len)
-		return true;
-	to = arena_str(r->arena, args);
-	if (!to)
-		return complain(text, "no memory");
-	for (size_t i = 0; i < args.len; i++)
-		if (to[i] == ' ')
-			to[i] = '\0';
-	address_out->args = slice_of(to, args.len + 1);
-	return true;
+	return !args.len || copy_arguments(r, args, &address_out->args) ||
+	       complain(text, "no memory");
 }
 
 static bool add_rcpt(struct reading *r, const char *text, bool is_refused)
@@ -234,6 +264,29 @@ static void read_client_address(struct reading *r, const char *text)
 	r->set->client_family = strchr(text, ':') ? '6' : '4';
 }
 
+/* NAME[ADDRESS] as Postfix logs it, or a name alone. */
+static bool read_client(struct reading *r, const char *text)
+{
+	struct slice client = slice_str(text);
+	ptrdiff_t open = slice_find(client, '[');
+	char *address;
+
+	if (open < 0) {
+		r->set->client_name = client;
+		return true;
+	}
+	if (client.data[client.len - 1] != ']')
+		return complain(text, "a client is NAME[ADDRESS]");
+	/* Without a name Postfix and Sendmail send the address in brackets. */
+	r->set->client_name = open ? slice_head(client, (size_t)open) : client;
+	client = slice_from(client, (size_t)open + 1);
+	address = arena_str(r->arena, slice_head(client, client.len - 1));
+	if (!address)
+		return complain(text, "no memory");
+	read_client_address(r, address);
+	return true;
+}
+
 static bool read_number(struct reading *r, int id, const char *text)
 {
 	struct mta_settings *set = r->set;
@@ -283,6 +336,7 @@ static bool read_switch(struct reading *r, int id)
 	set->is_rset_between |= id == OPT_RSET;
 	set->is_helo_twice |= id == OPT_HELO_TWICE;
 	set->is_pipelining |= id == OPT_PIPELINE;
+	r->is_bare |= id == OPT_BARE;
 	set->is_json |= id == OPT_JSON;
 	set->is_quiet |= id == OPT_QUIET;
 	return true;
@@ -318,6 +372,8 @@ static bool read_option(struct reading *r, int id, const char *value)
 		return false;
 	case OPTIONS_OTHER:
 		return add_file(r, value);
+	case OPT_CLIENT:
+		return read_client(r, value);
 	case OPT_CLIENT_FAMILY:
 		return read_family(r, value);
 	case OPT_SENDER:
@@ -345,6 +401,7 @@ static bool read_option(struct reading *r, int id, const char *value)
 	case OPT_RSET:
 	case OPT_HELO_TWICE:
 	case OPT_PIPELINE:
+	case OPT_BARE:
 	case OPT_JSON:
 	case OPT_QUIET:
 		return read_switch(r, id);
@@ -483,6 +540,11 @@ static bool finish(struct reading *r)
 
 	if (!set->rcpt_count && !add_rcpt(r, "<rcpt@example.net>", false))
 		return false;
+	for (size_t i = 0; i < set->rcpt_count && !r->is_bare; i++)
+		if (!add_brackets(r, &set->rcpts[i].address))
+			return complain("recipients", "no memory");
+	if (!r->is_bare && !add_brackets(r, &set->sender.address))
+		return complain("sender", "no memory");
 	finish_offer(&set->offer);
 	return find_socket(r) && load_files(r) && load_script(r);
 }
