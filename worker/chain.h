@@ -17,33 +17,8 @@
 
 #include <stdbool.h>
 
-#include "worker/journal.h"
-#include "worker/member.h"
-#include "worker/message.h"
+#include "worker/standing.h"
 #include "worker/watch.h"
-#include "worker/worker.h"
-
-struct chain {
-	const struct worker_env *env;
-	struct arena *session_arena;
-	struct arena *message_arena;
-	struct journal *journal;
-	struct message *message;
-	struct option offer;	/* the MTA's */
-	bool mta_leadspc;	/* values come and go with their leading space */
-	enum mta mta;
-
-	struct member members[CONF_MILTERS_MAX];
-	unsigned count;
-	unsigned places[CONF_MILTERS_MAX]; /* in the watch, of each member */
-
-	/* the event at hand */
-	enum stage event;
-	struct slice unknown;		      /* text of the unknown command */
-	struct journal_macros unknown_macros; /* and its macros */
-	bool content; /* content of the message at hand has begun */
-	int no_space; /* errno of what ran out; 0: nothing */
-};
 
 void chain_init(struct chain *c, const struct worker_env *env,
 		struct arena *session_arena, struct arena *message_arena,
@@ -103,12 +78,5 @@ void chain_end_message(struct chain *c);
 
 void chain_watch(struct chain *c, struct watch *w);
 void chain_serve(struct chain *c, const struct watch *w);
-
-/* For feed.c: where does this member stand about the event at hand? */
-enum standing { STANDING_WAIT, STANDING_PASS, STANDING_NO };
-enum standing chain_standing(const struct chain *c, const struct member *m,
-			     enum stage event, struct verdict *verdict_out);
-/* This member failed; why is in its child. */
-void chain_fail(struct chain *c, struct member *m, enum child_result failure);
 
 #endif

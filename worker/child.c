@@ -214,9 +214,8 @@ enum child_result child_too_late(struct child *c)
 
 static enum child_result lost(struct child *c)
 {
-	c->why = c->link == LINK_NEGOTIATING ?
-			 "closed instead of negotiating" :
-			 "closed the connection";
+	c->why = c->link == LINK_NEGOTIATING ? "closed instead of negotiating" :
+					       "closed the connection";
 	return c->link == LINK_NEGOTIATING ? CHILD_CONNECT : CHILD_EOF;
 }
 

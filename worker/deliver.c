@@ -59,7 +59,8 @@ static void count_dropped(const struct chain *c, const struct member *m,
 		return;
 	board_count(c->env->board, c->env->slot, COUNT_EDITS_DROPPED, dropped);
 	log_info("child \"%s\": %u changes dropped, others had changed the "
-		 "same", m->conf->name, dropped);
+		 "same",
+		 m->conf->name, dropped);
 }
 
 /* A free child's new body counts only when nobody else has replaced it. */

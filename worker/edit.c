@@ -326,8 +326,8 @@ static void merge_change(struct edit *e, const struct twins *t,
 
 	if (mine) {
 		twin = twin_of(t, result, original, mine);
-		if (!twin || (!was_own && (twin->deleted_by ||
-					   twin->is_changed)))
+		if (!twin ||
+		    (!was_own && (twin->deleted_by || twin->is_changed)))
 			e->dropped = true;
 	}
 	header_list_change(own, mine, e->name, e->value);
@@ -355,9 +355,9 @@ static void merge_one(struct edit *e, struct twins *t, struct header_list *own,
 	}
 	e->mta_index = place_in_result(t, result, original, own, e->index);
 	mine = header_list_insert(own, e->index, e->name, e->value);
-	remember_twin(t, mine,
-		      header_list_insert(result, e->mta_index, e->name,
-					 e->value));
+	remember_twin(
+		t, mine,
+		header_list_insert(result, e->mta_index, e->name, e->value));
 }
 
 bool edits_merge_free(struct edits *e, struct arena *arena,

@@ -5,15 +5,14 @@
 #include "shared/log.h"
 #include "shared/milter_frame.h"
 
-
 /* As much is queued before it is written; a body chunk goes on top. */
 #define WRITE_SIZE ((size_t)64 * 1024)
 
 /* What became of an attempt to tell something. */
 enum fed {
-	FED_TOLD,    /* go on with the next */
-	FED_WAIT,    /* nothing more may be told now */
-	FED_FAILED,  /* the member has failed and was dealt with */
+	FED_TOLD,   /* go on with the next */
+	FED_WAIT,   /* nothing more may be told now */
+	FED_FAILED, /* the member has failed and was dealt with */
 };
 
 /* ---- may it hear this yet? ---- */
@@ -24,7 +23,7 @@ static bool all_above_pass(const struct chain *c, const struct member *m,
 	struct verdict ignored;
 
 	for (unsigned i = 0; i < m->index; i++)
-		if (chain_standing(c, &c->members[i], event, &ignored) !=
+		if (standing_of(c, &c->members[i], event, &ignored) !=
 		    STANDING_PASS)
 			return false;
 	return true;
@@ -46,7 +45,7 @@ static bool is_past(const struct chain *c, const struct member *above)
 {
 	struct verdict ignored;
 
-	return chain_standing(c, above, STAGE_EOM, &ignored) == STANDING_PASS;
+	return standing_of(c, above, STAGE_EOM, &ignored) == STANDING_PASS;
 }
 
 /*
@@ -87,7 +86,7 @@ static const struct view *view_for(const struct chain *c,
 
 static enum fed failed(struct chain *c, struct member *m, enum child_result r)
 {
-	chain_fail(c, m, r);
+	standing_fail(c, m, r);
 	return FED_FAILED;
 }
 
@@ -101,7 +100,8 @@ static enum fed say(struct chain *c, struct member *m, enum stage stage,
 
 	if (dropped) {
 		log_warn("child \"%s\": %u macros too large for one packet "
-			 "left out", m->conf->name, dropped);
+			 "left out",
+			 m->conf->name, dropped);
 		board_count(c->env->board, c->env->slot, COUNT_CUT_PACKETS, 1);
 	}
 	if (r == CHILD_OK && child_wants(&m->child, stage))
@@ -389,66 +389,48 @@ static enum fed tell_next(struct chain *c, struct member *m)
 	return child_owes(child) ? FED_WAIT : tell_envelope(c, m);
 }
 
-void feed_member(struct chain *c, struct member *m)
+/* Opens the connection when there is a reason to; false: not now. */
+static bool open_child(struct chain *c, struct member *m)
 {
-	struct child *child = &m->child;
+	enum child_result r;
+
+	if (m->child.link != LINK_NONE)
+		return true;
+	if (!has_reason_to_open(c, m))
+		return false;
+	board_count_milter(c->env->board, c->env->slot, m->index,
+			   MILTER_CONNECTS, 1);
+	r = child_open(&m->child, &c->offer);
+	if (r != CHILD_OK)
+		standing_fail(c, m, r);
+	return r == CHILD_OK;
+}
+
+/* Tells until it has to wait, or has failed. */
+static enum fed tell_all(struct chain *c, struct member *m)
+{
+	struct buf *out = &m->child.out;
 	enum child_result r;
 	enum fed fed;
 
-	if (!member_is_going(m))
-		return;
-	if (child->link == LINK_NONE) {
-		if (!has_reason_to_open(c, m))
-			return;
-		board_count_milter(c->env->board, c->env->slot, m->index,
-				   MILTER_CONNECTS, 1);
-		r = child_open(child, &c->offer);
-		if (r != CHILD_OK)
-			chain_fail(c, m, r);
-	}
 	do {
 		fed = FED_WAIT;
-		while (buf_len(&child->out) < WRITE_SIZE &&
+		while (buf_len(out) < WRITE_SIZE &&
 		       (fed = tell_next(c, m)) == FED_TOLD)
 			continue;
-		if (fed == FED_FAILED)
-			return;
-		if (!buf_len(&child->out))
-			return;
-		r = child_flush(child);
-		if (r != CHILD_OK) {
-			chain_fail(c, m, r);
-			return;
-		}
-	} while (!buf_len(&child->out));
+		if (fed == FED_FAILED || !buf_len(out))
+			return fed;
+		r = child_flush(&m->child);
+		if (r != CHILD_OK)
+			return failed(c, m, r);
+	} while (!buf_len(out));
+	return FED_WAIT;
 }
 
-bool feed_has_heard(const struct chain *c, const struct member *m,
-		    enum stage event)
+void feed_member(struct chain *c, struct member *m)
 {
-	const struct mark *k = &m->mark;
-
-	if (child_owes(&m->child) || m->child.link != LINK_OPEN)
-		return false;
-	switch (event) {
-	case STAGE_CONNECT:
-		return k->connect;
-	case STAGE_HELO:
-		return k->connect && k->helo == c->journal->helo_count;
-	case STAGE_MAIL:
-		return k->mail;
-	case STAGE_RCPT:
-		return k->mail && k->rcpts == c->journal->rcpt_count;
-	case STAGE_DATA:
-		return k->data;
-	case STAGE_UNKNOWN:
-		return !m->unknown_waiting;
-	case STAGE_HEADER:
-	case STAGE_EOH:
-	case STAGE_BODY:
-	case STAGE_EOM:
-	case STAGE_COUNT:
-		break;
-	}
-	return false;
+	/* A child that was merely restarted is opened again at once. */
+	while (member_is_going(m) && open_child(c, m) &&
+	       tell_all(c, m) == FED_FAILED)
+		continue;
 }

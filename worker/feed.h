@@ -10,15 +10,12 @@
 #ifndef WORKER_FEED_H
 #define WORKER_FEED_H
 
-#include "worker/chain.h"
+#include "worker/standing.h"
 
 /*
  * Tells m as much as it may hear now, opening its connection when it has
- * something to hear.  Failures go to chain_fail().
+ * something to hear.  Failures go to standing_fail().
  */
 void feed_member(struct chain *c, struct member *m);
-/* Has it heard (and answered) the event at hand? */
-bool feed_has_heard(const struct chain *c, const struct member *m,
-		    enum stage event);
 
 #endif

@@ -11,12 +11,6 @@ static void count(const struct chain *c, const struct member *m,
 	board_count_milter(c->env->board, c->env->slot, m->index, counter, 1);
 }
 
-static void breach(struct chain *c, struct member *m, const char *why)
-{
-	m->child.why = why;
-	chain_fail(c, m, CHILD_PROTOCOL);
-}
-
 /*
  * A final word in the middle of what it was told: it may or may not answer
  * the rest.  It is closed and joins again by replay when next needed.
@@ -33,15 +27,16 @@ static void check_step(struct member *m)
  * The verdict an answer stands for, its text kept in the arena.  A reply
  * text that an MTA might choke on is dropped; its class stays.
  */
-static bool take_verdict(struct chain *c, struct member *m,
-			 struct arena *arena, const struct answer *a,
-			 enum stage stage, struct verdict *out)
+static bool take_verdict(struct chain *c, struct member *m, struct arena *arena,
+			 const struct answer *a, enum stage stage,
+			 struct verdict *out)
 {
 	*out = (struct verdict){ .kind = verdict_class(a),
 				 .by = (int)m->index,
 				 .stage = stage };
 	if (out->kind == VERDICT_CONTINUE) {
-		breach(c, m, "a reply code that is neither 4xx nor 5xx");
+		standing_breach(c, m,
+				"a reply code that is neither 4xx nor 5xx");
 		return false;
 	}
 	if (a->kind != ANSWER_REPLYCODE)
@@ -53,7 +48,7 @@ static bool take_verdict(struct chain *c, struct member *m,
 	}
 	if (arena_copy(arena, a->text, &out->reply))
 		return true;
-	chain_fail(c, m, CHILD_NO_SPACE);
+	standing_fail(c, m, CHILD_NO_SPACE);
 	return false;
 }
 
@@ -163,8 +158,7 @@ static void skip(struct member *m, enum stage stage)
 		m->skip_body = true;
 }
 
-static void take_edit(struct chain *c, struct member *m,
-		      const struct answer *a)
+static void take_edit(struct chain *c, struct member *m, const struct answer *a)
 {
 	const struct edit_rights rights = {
 		.actions = m->child.got.actions,
@@ -177,11 +171,11 @@ static void take_edit(struct chain *c, struct member *m,
 	case EDIT_OK:
 		break;
 	case EDIT_BREACH:
-		breach(c, m, why);
+		standing_breach(c, m, why);
 		break;
 	case EDIT_NO_SPACE:
 		m->child.why = "no memory or disk for its changes";
-		chain_fail(c, m, CHILD_NO_SPACE);
+		standing_fail(c, m, CHILD_NO_SPACE);
 		break;
 	}
 }
@@ -258,7 +252,8 @@ static void heard(struct chain *c, struct member *m, enum stage stage,
 		break;
 	case EFFECT_ODD:
 		log_warn("child \"%s\": discard at %s has no meaning, taken as "
-			 "continue", m->conf->name, milter_stage_name(stage));
+			 "continue",
+			 m->conf->name, milter_stage_name(stage));
 		break;
 	case EFFECT_SKIP:
 		skip(m, stage);
@@ -269,7 +264,7 @@ static void heard(struct chain *c, struct member *m, enum stage stage,
 	case EFFECT_PROGRESS:
 		break;
 	case EFFECT_BREACH:
-		breach(c, m, "an answer that is not legal here");
+		standing_breach(c, m, "an answer that is not legal here");
 		break;
 	}
 }
@@ -295,5 +290,5 @@ void hear_member(struct chain *c, struct member *m)
 		heard(c, m, stage, &a);
 	}
 	if (child->link == LINK_OPEN && r != CHILD_NOTHING)
-		chain_fail(c, m, r);
+		standing_fail(c, m, r);
 }

@@ -2,12 +2,12 @@
  * hear - what a child's answers do to its part in the session
  *
  * The effects of verdict.h carried out on one member; what they mean for the
- * others is chain.h's.  Failures go to chain_fail().
+ * others is chain.h's.  Failures go to standing_fail().
  */
 #ifndef WORKER_HEAR_H
 #define WORKER_HEAR_H
 
-#include "worker/chain.h"
+#include "worker/standing.h"
 
 /* Takes all answers that are there. */
 void hear_member(struct chain *c, struct member *m);

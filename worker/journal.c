@@ -149,10 +149,9 @@ struct slice journal_helo_name(const struct journal *j)
 
 struct journal_macros journal_helo_macros(const struct journal *j)
 {
-	return (struct journal_macros){
-		j->helo_has_macros,
-		slice_from(buf_slice(&j->helo_bytes), j->helo_len)
-	};
+	return (struct journal_macros){ j->helo_has_macros,
+					slice_from(buf_slice(&j->helo_bytes),
+						   j->helo_len) };
 }
 
 static bool copy_envelope(struct arena *a, const struct command_envelope *from,

@@ -91,8 +91,9 @@ void summary_message(const struct summary *s, const struct chain *c,
 	buf_init(&line, LINE_MAX_BYTES);
 	buf_printf(&line, "%s: from=", *s->queue_id ? s->queue_id : "NOQUEUE");
 	log_quote(&line, c->journal->mail.address);
-	buf_printf(&line, " nrcpt=%zu size=%llu client=",
-		   c->journal->rcpt_accepted, (unsigned long long)s->size);
+	buf_printf(&line,
+		   " nrcpt=%zu size=%llu client=", c->journal->rcpt_accepted,
+		   (unsigned long long)s->size);
 	log_quote(&line, slice_str(s->client));
 	for (unsigned i = 0; i < c->count; i++)
 		add_member(&line, &c->members[i]);
@@ -119,7 +120,8 @@ void summary_connection(const struct summary *s, const struct chain *c,
 	buf_printf(&line, "NOQUEUE: client=");
 	log_quote(&line, slice_str(s->client));
 	buf_printf(&line, " messages=0 verdict=%s",
-		   v->kind == VERDICT_CONTINUE ? "none" : verdict_name(v->kind));
+		   v->kind == VERDICT_CONTINUE ? "none" :
+						 verdict_name(v->kind));
 	add_by(&line, c, v);
 	buf_printf(&line, " time=%.0fms", ms(clock_now() - began));
 	log_info("%.*s", SLICE_ARG(buf_slice(&line)));

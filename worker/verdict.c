@@ -1,7 +1,13 @@
 #include "worker/verdict.h"
 
 /* The columns of design section 4. */
-enum place { PLACE_CONNECTION, PLACE_MESSAGE, PLACE_RCPT, PLACE_EOM, PLACE_UNKNOWN };
+enum place {
+	PLACE_CONNECTION,
+	PLACE_MESSAGE,
+	PLACE_RCPT,
+	PLACE_EOM,
+	PLACE_UNKNOWN
+};
 
 static enum place place_of(enum stage stage)
 {
@@ -124,8 +130,10 @@ const struct verdict *verdict_of_late(const struct verdict *first,
 const char *verdict_name(enum verdict_kind kind)
 {
 	static const char *const names[] = {
-		[VERDICT_CONTINUE] = "continue", [VERDICT_ACCEPT] = "accept",
-		[VERDICT_REJECT] = "reject",	 [VERDICT_TEMPFAIL] = "tempfail",
+		[VERDICT_CONTINUE] = "continue",
+		[VERDICT_ACCEPT] = "accept",
+		[VERDICT_REJECT] = "reject",
+		[VERDICT_TEMPFAIL] = "tempfail",
 		[VERDICT_DISCARD] = "discard",
 	};
 

@@ -11,8 +11,8 @@ static bool is_known(const struct board_wanted *known, const struct option *got)
 	if (known->actions != got->actions || known->protocol != got->protocol)
 		return false;
 	for (int i = 0; i < LIST_COUNT; i++) {
-		bool fits = got->has_list[i] &&
-			    got->list[i].len <= BOARD_LIST_MAX;
+		bool fits =
+			got->has_list[i] && got->list[i].len <= BOARD_LIST_MAX;
 
 		if (known->has_list[i] != fits ||
 		    (fits && !slice_equal(known->list[i], got->list[i])))

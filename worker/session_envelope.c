@@ -1,0 +1,204 @@
+#include "worker/session_parts.h"
+
+#include <stdio.h>
+
+#include "shared/macro.h"
+#include "worker/dialect.h"
+
+/*
+ * Waits until the command at hand is decided; what is late at the deadline
+ * is late.  False: the MTA is gone.
+ */
+static bool decide_step(struct session *s, struct verdict *v)
+{
+	uint64_t deadline =
+		clock_now() + dialect_step_deadline(s->env->conf, s->chain.mta);
+
+	while (!chain_decided(&s->chain, v)) {
+		board_note_stage(s->slot, s->chain.event,
+				 chain_waits_for(&s->chain));
+		session_wait(s, deadline, true);
+		if (s->mta.lost)
+			return false;
+		if (clock_now() >= deadline)
+			chain_late(&s->chain);
+	}
+	return true;
+}
+
+static void note_client(struct session *s)
+{
+	const struct command_connect *c = &s->journal.connect;
+
+	snprintf(s->summary.client, sizeof(s->summary.client), "%.*s[%.*s]",
+		 (int)(c->host.len < 200 ? c->host.len : 200), c->host.data,
+		 (int)(c->address.len < 80 ? c->address.len : 80),
+		 c->address.data);
+}
+
+/* The connection has got its no: every later command gets it too. */
+static void refuse_connection(struct session *s, const struct verdict *v)
+{
+	s->refused = *v;
+	chain_end_session(&s->chain);
+}
+
+static void after_connection_event(struct session *s)
+{
+	struct verdict v;
+
+	if (!decide_step(s, &v))
+		return;
+	if (v.kind != VERDICT_CONTINUE)
+		refuse_connection(s, &v);
+	session_answer(s, &v);
+	board_note_stage(s->slot, STAGE_COUNT, BOARD_NO_CHILD);
+}
+
+void session_on_connect(struct session *s, const struct command *cmd)
+{
+	struct slice v;
+
+	if (s->listen->has_mta)
+		s->chain.mta = s->listen->mta;
+	else if (macro_find(journal_waiting(&s->journal, STAGE_CONNECT),
+			    SLICE_LIT("v"), &v))
+		s->chain.mta = dialect_of(v);
+	if (!journal_connect(&s->journal, &cmd->connect)) {
+		session_no_memory(s);
+		s->exhausted = true;
+	}
+	s->place = PLACE_IDLE;
+	note_client(s);
+	board_note_text(s->slot, slice_str(s->summary.client), SLICE_EMPTY,
+			SLICE_EMPTY);
+	chain_event(&s->chain, STAGE_CONNECT);
+	after_connection_event(s);
+}
+
+void session_on_helo(struct session *s, const struct command *cmd)
+{
+	session_abort_message(s);
+	if (!journal_helo(&s->journal, cmd->text))
+		session_no_memory(s);
+	chain_event(&s->chain, STAGE_HELO);
+	after_connection_event(s);
+}
+
+static void after_message_event(struct session *s)
+{
+	struct verdict v;
+
+	if (!decide_step(s, &v))
+		return;
+	if (v.kind == VERDICT_CONTINUE)
+		session_answer(s, &v);
+	else if (v.stage <= STAGE_HELO && !s->chain.no_space) {
+		/* A late joiner's no to the connection holds from now on. */
+		session_refuse_message(s, &v);
+		s->refused = s->verdict;
+	} else
+		session_refuse_message(s, &v);
+}
+
+void session_on_mail(struct session *s, const struct command *cmd)
+{
+	session_abort_message(s);
+	chain_begin_message(&s->chain);
+	message_begin(&s->message, &s->message_arena, s->env->conf,
+		      s->chain.mta);
+	s->place = PLACE_ENVELOPE;
+	s->summary.began = clock_now();
+	session_count(s, COUNT_MESSAGES, 1);
+	if (!journal_mail(&s->journal, &cmd->envelope))
+		session_no_memory(s);
+	board_note_text(s->slot, slice_str(s->summary.client),
+			slice_str(s->summary.queue_id), cmd->envelope.address);
+	chain_event(&s->chain, STAGE_MAIL);
+	after_message_event(s);
+}
+
+/* Refused by the MTA itself; it only tells because some milter may ask. */
+static bool is_rejected_by_mta(const struct session *s,
+			       struct journal_macros *macros_out)
+{
+	struct slice mailer;
+
+	macros_out->came = s->journal.is_waiting[STAGE_RCPT];
+	macros_out->pairs = journal_waiting(&s->journal, STAGE_RCPT);
+	return macro_find(macros_out->pairs, SLICE_LIT("rcpt_mailer"),
+			  &mailer) &&
+	       slice_is(mailer, "error");
+}
+
+/* A refusal at RCPT is one recipient's, unless it is about the message. */
+static bool is_about_message(const struct session *s, const struct verdict *v)
+{
+	return v->kind == VERDICT_DISCARD || s->chain.no_space;
+}
+
+void session_on_rcpt(struct session *s, const struct command *cmd)
+{
+	const struct verdict full = {
+		.kind = VERDICT_TEMPFAIL,
+		.by = -1,
+		.stage = STAGE_RCPT,
+		.reply = SLICE_LIT("452 4.5.3 Too many recipients"),
+	};
+	struct journal_macros macros;
+	struct verdict v;
+
+	if (is_rejected_by_mta(s, &macros)) {
+		chain_rejected_rcpt(&s->chain, &cmd->envelope, &macros);
+		journal_forget_waiting(&s->journal, STAGE_RCPT);
+		session_answer_kind(s, VERDICT_CONTINUE);
+		return;
+	}
+	if (s->journal.rcpt_count >= s->env->conf->recipients_max) {
+		journal_forget_waiting(&s->journal, STAGE_RCPT);
+		session_count(s, COUNT_RECIPIENTS_REFUSED, 1);
+		session_answer(s, &full);
+		return;
+	}
+	if (!journal_rcpt(&s->journal, &cmd->envelope)) {
+		session_no_memory(s);
+		v = (struct verdict){ VERDICT_TEMPFAIL, SLICE_EMPTY, -1,
+				      STAGE_RCPT };
+		session_refuse_message(s, &v);
+		return;
+	}
+	chain_event(&s->chain, STAGE_RCPT);
+	if (!decide_step(s, &v))
+		return;
+	chain_rcpt_answered(&s->chain, &v);
+	session_count(s,
+		      v.kind == VERDICT_CONTINUE ? COUNT_RECIPIENTS :
+						   COUNT_RECIPIENTS_REFUSED,
+		      1);
+	if (is_about_message(s, &v))
+		session_refuse_message(s, &v);
+	else
+		session_answer(s, &v);
+}
+
+void session_on_data(struct session *s, const struct command *cmd)
+{
+	(void)cmd;
+	if (!journal_data(&s->journal))
+		session_no_memory(s);
+	chain_event(&s->chain, STAGE_DATA);
+	after_message_event(s);
+}
+
+void session_on_unknown(struct session *s, const struct command *cmd)
+{
+	struct journal_macros macros = { s->journal.is_waiting[STAGE_UNKNOWN],
+					 journal_waiting(&s->journal,
+							 STAGE_UNKNOWN) };
+	struct verdict v;
+
+	chain_unknown(&s->chain, cmd->text, &macros);
+	if (decide_step(s, &v))
+		session_answer(s, &v);
+	journal_forget_waiting(&s->journal, STAGE_UNKNOWN);
+}

@@ -1,0 +1,276 @@
+#include "worker/session_parts.h"
+
+#include <errno.h>
+
+#include "shared/log.h"
+#include "worker/deliver.h"
+
+/* ---- the end of a message ---- */
+
+static void count_outcome(struct session *s, const struct verdict *v)
+{
+	static const enum board_counter counters[] = {
+		[VERDICT_CONTINUE] = COUNT_ACCEPTED,
+		[VERDICT_ACCEPT] = COUNT_ACCEPTED,
+		[VERDICT_REJECT] = COUNT_REJECTED,
+		[VERDICT_TEMPFAIL] = COUNT_TEMPFAILED,
+		[VERDICT_DISCARD] = COUNT_DISCARDED,
+	};
+
+	session_count(s, counters[v->kind], 1);
+}
+
+/* Children in evaluate mode have until the MTA's next command that counts. */
+static void give_grace(struct session *s)
+{
+	uint64_t until = clock_now() + s->env->conf->evaluate_grace;
+	bool hear_mta = true;
+
+	while (chain_evaluates(&s->chain) && clock_now() < until) {
+		struct slice packet;
+		char next = hear_mta ? mta_peek(&s->mta) : 0;
+
+		if (next == SMFIC_ABORT) {
+			/* Postfix says so after every message: ignored. */
+			mta_next(&s->mta, &packet);
+			continue;
+		}
+		if (next == SMFIC_QUIT || s->mta.lost)
+			hear_mta = false;
+		else if (next)
+			break;
+		session_wait(s, until, hear_mta);
+	}
+}
+
+static void wipe_message(struct session *s)
+{
+	chain_end_message(&s->chain);
+	journal_end_message(&s->journal);
+	message_end(&s->message);
+	arena_reset(&s->message_arena);
+	board_note_text(s->slot, slice_str(s->summary.client), SLICE_EMPTY,
+			SLICE_EMPTY);
+	board_note_stage(s->slot, STAGE_COUNT, BOARD_NO_CHILD);
+	s->summary.queue_id[0] = '\0';
+	s->summary.quarantine = SLICE_EMPTY;
+	s->summary.edits = 0;
+	s->summary.size = 0;
+}
+
+/* The one line, the count, and nothing left of it. */
+static void close_message(struct session *s, const struct verdict *v,
+			  const char *word)
+{
+	if (s->chain.no_space) {
+		session_count(s, COUNT_RESOURCE_FAILURES, 1);
+		log_warn("message put off: %s", strerror(s->chain.no_space));
+		/* A full disk is no reason to leave; a new worker has it too. */
+		s->exhausted = s->exhausted || s->chain.no_space != ENOSPC;
+	}
+	s->summary.messages++;
+	summary_message(&s->summary, &s->chain, v, word);
+	wipe_message(s);
+}
+
+/* A verdict before the end of the message: told, logged, done. */
+void session_refuse_message(struct session *s, const struct verdict *v)
+{
+	session_answer(s, v);
+	count_outcome(s, v);
+	chain_release(&s->chain, 0);
+	/* The reply is repeated to whatever the MTA still says of it. */
+	s->verdict = *v;
+	s->verdict.reply = SLICE_EMPTY;
+	arena_copy(&s->session_arena, v->reply, &s->verdict.reply);
+	close_message(s, v, verdict_name(v->kind));
+	s->place = PLACE_OVER;
+}
+
+/* The MTA took the message back, or went away. */
+void session_abort_message(struct session *s)
+{
+	const struct verdict none = { .kind = VERDICT_CONTINUE, .by = -1 };
+
+	if (s->place < PLACE_ENVELOPE)
+		return;
+	if (s->place != PLACE_OVER) {
+		chain_release(&s->chain, 0);
+		session_count(s, COUNT_ABORTED, 1);
+		close_message(s, &none, SUMMARY_ABORT);
+	}
+	s->place = PLACE_IDLE;
+}
+
+/* ---- content ---- */
+
+/*
+ * The MTA never waits for content: where it wanted an answer it gets its
+ * continue at once; a verdict is given at the end of the message.
+ */
+static void after_content(struct session *s, enum stage stage)
+{
+	struct verdict v;
+
+	if (!(s->promised.protocol & milter_stage_nr_bit(stage)))
+		session_answer_kind(s, VERDICT_CONTINUE);
+	if (chain_refused(&s->chain, &v))
+		chain_release(&s->chain, (unsigned)(v.by + 1));
+}
+
+void session_on_header(struct session *s, const struct command *cmd)
+{
+	s->place = PLACE_HEADERS;
+	s->summary.size += cmd->header.name.len + cmd->header.value.len;
+	if (chain_wants_content(&s->chain))
+		message_add_header(&s->message, cmd->header.name,
+				   cmd->header.value);
+	chain_event(&s->chain, STAGE_HEADER);
+	after_content(s, STAGE_HEADER);
+}
+
+static void end_headers(struct session *s)
+{
+	s->place = PLACE_BODY;
+	if (!journal_eoh(&s->journal))
+		session_no_memory(s);
+	message_end_headers(&s->message);
+}
+
+void session_on_eoh(struct session *s, const struct command *cmd)
+{
+	(void)cmd;
+	end_headers(s);
+	chain_event(&s->chain, STAGE_EOH);
+	after_content(s, STAGE_EOH);
+}
+
+static void add_body(struct session *s, struct slice bytes)
+{
+	s->summary.size += bytes.len;
+	session_count(s, COUNT_BYTES, bytes.len);
+	if (chain_wants_content(&s->chain))
+		message_add_body(&s->message, bytes);
+}
+
+void session_on_body(struct session *s, const struct command *cmd)
+{
+	add_body(s, cmd->body);
+	chain_event(&s->chain, STAGE_BODY);
+	after_content(s, STAGE_BODY);
+}
+
+/* Waits for the end of all children's work, keeping the MTA patient. */
+static bool decide_message(struct session *s, struct verdict *v)
+{
+	static const struct answer progress = { .kind = ANSWER_PROGRESS };
+	const struct conf *conf = s->env->conf;
+	uint64_t end = clock_now() + conf->message_deadline;
+	uint64_t tick = clock_now() + conf->progress_interval;
+
+	while (!chain_decided(&s->chain, v)) {
+		board_note_stage(s->slot, STAGE_EOM,
+				 chain_waits_for(&s->chain));
+		session_wait(s, clock_earlier(end, tick), true);
+		if (s->mta.lost || mta_peek(&s->mta) == SMFIC_ABORT)
+			return false;
+		if (clock_now() >= end)
+			chain_late(&s->chain);
+		else if (clock_now() >= tick) {
+			tick = clock_now() + conf->progress_interval;
+			if (!mta_put(&s->mta, &progress) || !mta_flush(&s->mta))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* The verdict of our own limits on the message, CONTINUE when it is fine. */
+static struct verdict own_verdict(const struct session *s)
+{
+	struct verdict v = { .kind = VERDICT_CONTINUE,
+			     .by = -1,
+			     .stage = STAGE_EOM };
+
+	if (s->message.trouble == MESSAGE_TOO_LARGE) {
+		v.kind = VERDICT_REJECT;
+		v.reply = SLICE_LIT("552 5.3.4 Message too large");
+	} else if (s->message.trouble == MESSAGE_NO_SPACE) {
+		v.kind = VERDICT_TEMPFAIL;
+		v.reply = SLICE_LIT("452 4.3.1 Insufficient system storage");
+	}
+	return v;
+}
+
+/*
+ * Accepted by all: makes everything ready, then sends it.  False with a
+ * verdict: it cannot be expressed or we have no room; nothing was sent.
+ */
+static bool deliver(struct session *s, struct verdict *v)
+{
+	if (!deliver_quarantine(&s->chain, &s->summary.quarantine) ||
+	    !deliver_prepare(&s->chain)) {
+		session_no_memory(s);
+		v->kind = VERDICT_TEMPFAIL;
+		return false;
+	}
+	if (s->summary.quarantine.len &&
+	    !(s->offer.actions & SMFIF_QUARANTINE)) {
+		log_warn("quarantine asked for, but the MTA has none");
+		v->kind = VERDICT_TEMPFAIL;
+		return false;
+	}
+	deliver_send(&s->chain, &s->mta, s->summary.quarantine,
+		     &s->summary.edits);
+	return true;
+}
+
+static void finish_message(struct session *s, struct verdict *v)
+{
+	const char *word = "accept";
+
+	if (v->kind == VERDICT_CONTINUE && deliver(s, v)) {
+		if (s->mta.lost) {
+			word = SUMMARY_ABORT;
+			session_count(s, COUNT_ABORTED, 1);
+		} else if (s->summary.quarantine.len) {
+			word = SUMMARY_QUARANTINE;
+			session_count(s, COUNT_QUARANTINED, 1);
+		} else
+			count_outcome(s, v);
+	} else {
+		s->summary.quarantine = SLICE_EMPTY;
+		chain_release(&s->chain, (unsigned)(v->by + 1));
+		session_answer(s, v);
+		count_outcome(s, v);
+		word = verdict_name(v->kind);
+	}
+	give_grace(s);
+	close_message(s, v, word);
+	s->place = PLACE_IDLE;
+}
+
+void session_on_eom(struct session *s, const struct command *cmd)
+{
+	struct verdict v;
+
+	if (cmd->body.len)
+		add_body(s, cmd->body);
+	if (s->place != PLACE_BODY)
+		end_headers(s);
+	if (!journal_eom(&s->journal))
+		session_no_memory(s);
+	v = own_verdict(s);
+	if (v.kind == VERDICT_CONTINUE) {
+		message_complete(&s->message);
+		chain_event(&s->chain, STAGE_EOM);
+		if (!decide_message(s, &v)) {
+			/* Every E gets its one answer, as libmilter has it. */
+			session_abort_message(s);
+			session_answer_kind(s, VERDICT_TEMPFAIL);
+			return;
+		}
+	} else if (s->message.trouble == MESSAGE_NO_SPACE)
+		s->chain.no_space = s->message.no_space;
+	finish_message(s, &v);
+}

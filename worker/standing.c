@@ -1,0 +1,196 @@
+#include "worker/standing.h"
+
+#include <errno.h>
+
+#include "shared/log.h"
+
+/* A child that only ever closes is not opened again without end. */
+#define QUIET_LOSSES 3
+
+bool standing_has_heard(const struct chain *c, const struct member *m,
+			enum stage event)
+{
+	const struct mark *k = &m->mark;
+
+	if (child_owes(&m->child) || m->child.link != LINK_OPEN)
+		return false;
+	switch (event) {
+	case STAGE_CONNECT:
+		return k->connect;
+	case STAGE_HELO:
+		return k->connect && k->helo == c->journal->helo_count;
+	case STAGE_MAIL:
+		return k->mail;
+	case STAGE_RCPT:
+		return k->mail && k->rcpts == c->journal->rcpt_count;
+	case STAGE_DATA:
+		return k->data;
+	case STAGE_UNKNOWN:
+		return !m->unknown_waiting;
+	case STAGE_HEADER:
+	case STAGE_EOH:
+	case STAGE_BODY:
+	case STAGE_EOM:
+	case STAGE_COUNT:
+		break;
+	}
+	return false;
+}
+
+static enum standing no(const struct verdict *v, struct verdict *verdict_out)
+{
+	*verdict_out = *v;
+	return STANDING_NO;
+}
+
+static enum standing standing_failed(const struct member *m,
+				     struct verdict *verdict_out)
+{
+	struct verdict v = { .kind = verdict_of_policy(m->conf->on_failure),
+			     .by = (int)m->index,
+			     .stage = m->said_at };
+
+	return v.kind == VERDICT_CONTINUE ? STANDING_PASS : no(&v, verdict_out);
+}
+
+static enum standing standing_heard(const struct chain *c,
+				    const struct member *m, enum stage event,
+				    struct verdict *verdict_out)
+{
+	if (event == STAGE_UNKNOWN && m->unknown_refused)
+		return no(&m->unknown_verdict, verdict_out);
+	if (event == STAGE_RCPT && m->rcpt_refused)
+		return no(&m->rcpt_verdict, verdict_out);
+	if (event == STAGE_UNKNOWN && m->child.link != LINK_OPEN)
+		return STANDING_PASS;
+	if (!standing_has_heard(c, m, event))
+		return STANDING_WAIT;
+	return STANDING_PASS;
+}
+
+/*
+ * Its no to an earlier recipient is one about the message from the next
+ * answer on that is about the message (design section 3, Joining).
+ */
+static bool has_late_no(const struct member *m, enum stage event,
+			const struct chain *c)
+{
+	if (!m->has_late || m->conf->late_refusal != LATE_VERDICT ||
+	    m->state == MEMBER_NO || m->state == MEMBER_FAILED)
+		return false;
+	if (event != STAGE_DATA && event != STAGE_EOM)
+		return false;
+	if (m->state != MEMBER_GOING)
+		return true;
+	/* Content begun: all recipients have been answered. */
+	return event == STAGE_DATA ? standing_has_heard(c, m, event) :
+				     m->view != NULL;
+}
+
+enum standing standing_of(const struct chain *c, const struct member *m,
+			  enum stage event, struct verdict *verdict_out)
+{
+	if (!member_is_enforced(m) || m->connection == CONNECTION_ACCEPTED)
+		return STANDING_PASS;
+	if (m->connection == CONNECTION_REFUSED)
+		return no(&m->connection_verdict, verdict_out);
+	/*
+	 * Not joined yet: it says nothing about the envelope, but content may
+	 * not pass by one whose time comes later.
+	 */
+	if (!m->joined)
+		return event == STAGE_EOM ? STANDING_WAIT : STANDING_PASS;
+	if (m->unsettled && !c->journal->has_mail)
+		return STANDING_PASS;
+	if (has_late_no(m, event, c))
+		return no(&m->late, verdict_out);
+	switch (m->state) {
+	case MEMBER_ACCEPTED:
+	case MEMBER_DONE:
+	case MEMBER_RELEASED:
+		return STANDING_PASS;
+	case MEMBER_NO:
+		return no(&m->verdict, verdict_out);
+	case MEMBER_FAILED:
+		return standing_failed(m, verdict_out);
+	case MEMBER_GOING:
+		break;
+	}
+	return standing_heard(c, m, event, verdict_out);
+}
+
+/* ---- failures ---- */
+
+static void count_failure(const struct chain *c, const struct member *m,
+			  enum child_result failure)
+{
+	static const enum board_milter_counter counters[] = {
+		[CHILD_CONNECT] = MILTER_FAILED_CONNECT,
+		[CHILD_TIMEOUT] = MILTER_FAILED_TIMEOUT,
+		[CHILD_EOF] = MILTER_FAILED_EOF,
+		[CHILD_PROTOCOL] = MILTER_FAILED_PROTOCOL,
+		[CHILD_LATE] = MILTER_LATE,
+	};
+
+	board_count_milter(c->env->board, c->env->slot, m->index,
+			   counters[failure], 1);
+	log_warn("child \"%s\": %s at %s: %s", m->conf->name,
+		 child_result_name(failure),
+		 c->event == STAGE_COUNT ? "rest" : milter_stage_name(c->event),
+		 m->child.why);
+}
+
+/*
+ * The child went away between two messages, and we saw it only when the next
+ * one was told: it was restarted, which is no failure.  It joins again, once.
+ */
+static bool may_rejoin(const struct member *m, enum child_result failure)
+{
+	return failure == CHILD_EOF && m->silent;
+}
+
+/* Closed while it owed nothing and was in no message: no failure, for once. */
+static bool is_quiet_loss(struct member *m, enum child_result failure)
+{
+	return failure == CHILD_EOF && m->child.link == LINK_OPEN &&
+	       !child_owes(&m->child) && !m->in_message &&
+	       ++m->losses <= QUIET_LOSSES;
+}
+
+void standing_fail(struct chain *c, struct member *m, enum child_result failure)
+{
+	bool rejoin = may_rejoin(m, failure);
+	bool idle = is_quiet_loss(m, failure);
+
+	if (failure == CHILD_NO_SPACE)
+		c->no_space = errno ? errno : ENOMEM;
+	else if (!rejoin && !idle)
+		count_failure(c, m, failure);
+	child_close(&m->child);
+	member_forget(m);
+	if (idle)
+		return;
+	if (rejoin) {
+		board_count_milter(c->env->board, c->env->slot, m->index,
+				   MILTER_REJOINED, 1);
+		return;
+	}
+	if (!c->journal->has_mail) {
+		m->unsettled = true;
+		m->unknown_waiting = false;
+		return;
+	}
+	if (m->state != MEMBER_GOING)
+		return;
+	m->state = MEMBER_FAILED;
+	m->failure = failure;
+	m->said_at = c->event;
+	/* A failed child whose policy lets mail pass leaves it as it was. */
+	m->left = m->view;
+}
+
+void standing_breach(struct chain *c, struct member *m, const char *why)
+{
+	m->child.why = why;
+	standing_fail(c, m, CHILD_PROTOCOL);
+}

@@ -1,0 +1,67 @@
+/*
+ * standing - the children of one session, and where each of them stands
+ *
+ * Holds what the files of the chain share: the event at hand, the members, and
+ * the two questions everybody asks - has this one passed the event, and what
+ * becomes of it when it fails?  Looks and notes, tells nobody anything: that is
+ * feed.h (telling), hear.h (listening), chain.h (the whole).
+ */
+#ifndef WORKER_STANDING_H
+#define WORKER_STANDING_H
+
+#include <stdbool.h>
+
+#include "worker/journal.h"
+#include "worker/member.h"
+#include "worker/message.h"
+#include "worker/worker.h"
+
+struct chain {
+	const struct worker_env *env;
+	struct arena *session_arena;
+	struct arena *message_arena;
+	struct journal *journal;
+	struct message *message;
+	struct option offer;	/* the MTA's */
+	bool mta_leadspc;	/* values come and go with their leading space */
+	enum mta mta;
+
+	struct member members[CONF_MILTERS_MAX];
+	unsigned count;
+	unsigned places[CONF_MILTERS_MAX]; /* in the watch, of each member */
+
+	/* the event at hand */
+	enum stage event;
+	struct slice unknown;		      /* text of the unknown command */
+	struct journal_macros unknown_macros; /* and its macros */
+	bool content; /* content of the message at hand has begun */
+	int no_space; /* errno of what ran out; 0: nothing */
+};
+
+enum standing {
+	STANDING_WAIT, /* it may still say something about the event */
+	STANDING_PASS,
+	STANDING_NO,
+};
+
+/*
+ * Where does this member stand about an event?  STAGE_EOM asks about the
+ * message as a whole.  *verdict_out is set with STANDING_NO only.
+ */
+enum standing standing_of(const struct chain *c, const struct member *m,
+			  enum stage event, struct verdict *verdict_out);
+/* Has it heard the envelope event at hand, and answered it? */
+bool standing_has_heard(const struct chain *c, const struct member *m,
+			enum stage event);
+/*
+ * This member failed; the reason in words is in its child.  It is closed;
+ * outside a message the failure is settled at the next MAIL, inside one the
+ * policy holds from now on - but for a child that was merely restarted
+ * between two messages: it stays GOING and is to be opened again.
+ */
+void standing_fail(struct chain *c, struct member *m,
+		   enum child_result failure);
+/* The same by our own reading of what it said; why: static text. */
+void standing_breach(struct chain *c, struct member *m, const char *why);
+
+#endif
