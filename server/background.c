@@ -21,7 +21,10 @@ _Noreturn static void wait_for_daemon(int from_daemon, pid_t child, int failed)
 		n = read(from_daemon, &byte, 1);
 	} while (n < 0 && errno == EINTR);
 	(void)waitpid(child, NULL, 0);
-	_exit(n == 1 ? 0 : failed);
+	if (n == 1)
+		_exit(0);
+	log_error("did not start: the reason stands above, or in the log");
+	_exit(failed);
 }
 
 bool background_begin(int failed, int *tell_out)

@@ -104,7 +104,7 @@ static void tidy_descriptors(void)
 	do {
 		fd = open("/dev/null", O_RDWR);
 	} while (fd >= 0 && fd <= 2);
-	(void)close_range(3, ~0u, 0);
+	closefrom(3);
 }
 
 static void print_problems(const struct conf_problems *problems)

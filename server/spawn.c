@@ -14,6 +14,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "server/background.h"
 #include "server/notify.h"
 #include "shared/log.h"
 #include "worker/worker.h"
@@ -61,6 +62,15 @@ static void set_signals(void)
 	sigprocmask(SIG_SETMASK, &blocked, NULL);
 }
 
+/* Also where the kernel, or a container's filter, does not know the call. */
+static void close_between(int first, int last)
+{
+	if (last < first || close_range((unsigned)first, (unsigned)last, 0) == 0)
+		return;
+	for (int fd = first; fd <= last; fd++)
+		close(fd);
+}
+
 /*
  * Other workers' pairs above all: while we held one, that worker could not
  * see the supervisor's end.  The log gets a socket of its own, or a number
@@ -68,13 +78,10 @@ static void set_signals(void)
  */
 static void close_foreign(const struct spawn *s, int own)
 {
-	unsigned first = (unsigned)s->first_private_fd;
-
 	if (s->conf->log != LOG_SINK_STDERR)
 		closelog();
-	if ((unsigned)own > first)
-		(void)close_range(first, (unsigned)own - 1, 0);
-	(void)close_range((unsigned)own + 1, ~0u, 0);
+	close_between(s->first_private_fd, own - 1);
+	closefrom(own + 1);
 	if (s->conf->log != LOG_SINK_STDERR)
 		log_open(s->conf->log, "sekishod", s->conf->syslog_facility);
 }
@@ -101,6 +108,8 @@ _Noreturn static void become_worker(const struct spawn *s, unsigned slot,
 		_exit(WORKER_DONE);
 	(void)prctl(PR_SET_NAME, "sekisho-worker", 0, 0, 0);
 	close_foreign(s, own);
+	if (s->detach)
+		background_detach();
 	notify_forget();
 	worker_main(&env);
 }

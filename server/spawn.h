@@ -37,6 +37,7 @@ struct spawn {
 	int epoll_fd;	/* the supervisor's; our ends are in it by slot */
 	int hungry_fd;
 	int first_private_fd; /* descriptors from here on are not for workers */
+	bool detach;	      /* a worker lets go of the terminal itself */
 	pid_t supervisor;
 	struct pace forks;  /* fork fails */
 	struct pace deaths; /* workers die */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -66,6 +67,8 @@ struct supervisor {
 	uint64_t next_tick;
 	uint64_t next_look; /* CLOCK_NEVER: only when something happens */
 	uint64_t deadline;  /* of the present phase */
+	unsigned told_alive; /* what the service manager was told last */
+	unsigned told_busy;
 	bool failed;
 };
 
@@ -153,6 +156,9 @@ static void turn_start(struct supervisor *s)
 
 static void enter_run(struct supervisor *s)
 {
+	if (s->how->in_background)
+		background_detach();
+	s->spawn.detach = false; /* from now on they inherit that */
 	notify_ready();
 	background_ready(s->tell_ready);
 	s->tell_ready = -1;
@@ -326,6 +332,20 @@ static void take_event(struct supervisor *s, uint64_t tag)
 		spawn_take_notes(&s->spawn, (unsigned)tag);
 }
 
+static void tell_manager(struct supervisor *s)
+{
+	unsigned alive = s->spawn.alive, busy = spawn_busy(&s->spawn);
+	char words[80];
+
+	if (alive == s->told_alive && busy == s->told_busy)
+		return;
+	snprintf(words, sizeof(words), "%s: %u workers, %u busy",
+		 phase_rows[s->phase].name, alive, busy);
+	notify_status(words);
+	s->told_alive = alive;
+	s->told_busy = busy;
+}
+
 static void tick(struct supervisor *s)
 {
 	uint64_t now = clock_now();
@@ -335,6 +355,7 @@ static void tick(struct supervisor *s)
 	s->next_tick = now + TICK;
 	if (s->phase == PHASE_RUN)
 		look_for_lost_wakeup(s);
+	tell_manager(s);
 }
 
 static void loop(struct supervisor *s)
@@ -449,8 +470,6 @@ static void open_log(const struct supervisor *s, const struct priv *priv,
 	log_start(s);
 	log_words(words, is_short);
 	priv_tell(priv);
-	if (s->how->in_background)
-		background_detach();
 }
 
 static bool open_workers(struct supervisor *s, struct board *board)
@@ -463,6 +482,7 @@ static bool open_workers(struct supervisor *s, struct board *board)
 		.epoll_fd = s->epoll_fd,
 		.hungry_fd = s->hungry_fd,
 		.first_private_fd = s->epoll_fd,
+		.detach = s->how->in_background,
 	};
 	if (spawn_init(&s->spawn))
 		return true;

@@ -42,6 +42,20 @@ ok "ninety at once are all served" \
 crowd_stop
 stop_sekishod
 
+# A wake-up is lost with the worker it woke: nobody else is told again.
+conf "$T/s.conf" "workers_min = 3" "workers_max = 10" "spare_min = 1" \
+	"spare_max = 10"
+ready
+stopped=$(workers)
+for p in $stopped; do kill -STOP "$p"; done
+crowd_start "unix:$T/s.sock" 1
+ok "a connection whose worker sleeps for ever is served by another" \
+	wait_for 10 crowd_says "answered 1 ended 0" count
+crowd_stop
+for p in $stopped; do kill -CONT "$p"; done
+stop_sekishod
+is "and nobody minds" "$STATUS" 0
+
 # Each worker one session: a leaving worker must not take a wake-up with it.
 conf "$T/s.conf" "workers_min = 2" "workers_max = 4" "spare_min = 1" \
 	"spare_max = 2" "sessions_max = 1"

@@ -2,7 +2,7 @@
 # Workers that die: replaced, explained, and what they held is accounted for.
 . "${SRCDIR:-$(cd "$(dirname "$0")/../.." && pwd)}/t/lib/house.sh"
 . "$SRCDIR/t/lib/processes.sh"
-EXPECTED_WORKER_DEATHS="SIGKILL SIGSEGV"
+EXPECTED_WORKER_DEATHS="SIGKILL SIGILL"
 
 LOST='^sekishod\[[0-9]+\]: [^ ]+: from=".*" client=".*" verdict=lost stage=[a-z-]+ child=(one|-) signal=SIGKILL pid='
 
@@ -44,9 +44,10 @@ ok "the others go on talking" crowd_says "talked 2" talk
 ok "there are enough idle workers again" wait_for 5 workers_are 4
 is "one line for one death" "$(lines_of verdict=lost "$SEKISHO_LOG")" 1
 
-hit SEGV "${busy[1]}"
+# One that no sanitizer takes for itself.
+hit ILL "${busy[1]}"
 ok "another signal is told by its name" wait_for 5 \
-	in_file "verdict=lost .* signal=SIGSEGV pid=${busy[1]}\$" "$SEKISHO_LOG"
+	in_file "verdict=lost .* signal=SIGILL pid=${busy[1]}\$" "$SEKISHO_LOG"
 crowd_stop
 
 # A child that hangs: the line names it and the stage.
@@ -80,6 +81,22 @@ ok "the line tells client, stage and child" wait_for 5 in_file \
 	"$SEKISHO_LOG"
 crowd_stop
 reap hang 0
+
+# No descriptors left: the worker leaves, another takes the connection.
+rm -f "$T/one.sock"
+wait_for 5 workers_are 4
+for p in $(workers); do
+	prlimit --pid "$p" --nofile=3:3
+done
+crowd_start "unix:$T/s.sock" 1
+ok "without descriptors a worker leaves, and says why" wait_for 5 in_file \
+	'error: could not take a connection: Too many open files' "$SEKISHO_LOG"
+ok "which slows the pool down" wait_for 5 in_file \
+	'workers run out of memory or descriptors: starting no workers for' \
+	"$SEKISHO_LOG"
+ok "and the connection is served all the same" \
+	wait_for 10 crowd_says "answered 1 ended 0" count
+crowd_stop
 
 # A storm: whatever is forked is killed at once, for two seconds.
 declare -A seen=()

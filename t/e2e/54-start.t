@@ -172,6 +172,13 @@ PID[daemon]=$(cat "$T/pid")
 kill -TERM "${PID[daemon]}"
 wait_for 10 gone "${PID[daemon]}"
 unset "PID[daemon]"
+conf "$T/s.conf" "pid_file = $T/pid" "log = stderr"
+attempt -c "$T/s.conf"
+says "log = stderr in the background" 0 'log = stderr is lost in the background'
+PID[daemon]=$(cat "$T/pid")
+kill -TERM "${PID[daemon]}"
+wait_for 10 gone "${PID[daemon]}"
+unset "PID[daemon]"
 conf "$T/s.conf" "listen = unix:$T/none/s.sock"
 attempt -c "$T/s.conf"
 says "a start that fails in the background" 3 'directory ".*/none"'
