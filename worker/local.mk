@@ -29,6 +29,11 @@ worker_libworker_a_SOURCES = \
 	worker/mta.h \
 	worker/session.c \
 	worker/session.h \
+	worker/session_envelope.c \
+	worker/session_message.c \
+	worker/session_parts.h \
+	worker/standing.c \
+	worker/standing.h \
 	worker/summary.c \
 	worker/summary.h \
 	worker/verdict.c \
