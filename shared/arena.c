@@ -120,7 +120,7 @@ char *arena_str(struct arena *a, struct slice from)
 {
 	char *p = arena_take(a, from.len + 1);
 
-	if (p)
+	if (p && from.len)
 		memcpy(p, from.data, from.len);
 	return p;
 }
