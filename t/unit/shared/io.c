@@ -39,7 +39,7 @@ static void end(void)
 	buf_deinit(&out);
 }
 
-TestSuite(io, .init = begin, .fini = end, .timeout = 30);
+TestSuite(io, .init = begin, .fini = end);
 
 Test(io, bytes_come_through)
 {
