@@ -14,7 +14,9 @@ struct slice slice_str(const char *s)
 
 bool slice_equal(struct slice a, struct slice b)
 {
-	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+	/* An empty slice may point nowhere, which memcmp() does not take. */
+	return a.len == b.len &&
+	       (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
 static char lower(char c)
@@ -46,7 +48,7 @@ bool slice_starts(struct slice a, const char *prefix)
 {
 	size_t n = strlen(prefix);
 
-	return a.len >= n && memcmp(a.data, prefix, n) == 0;
+	return a.len >= n && (n == 0 || memcmp(a.data, prefix, n) == 0);
 }
 
 ptrdiff_t slice_find(struct slice a, char c)
