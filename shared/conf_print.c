@@ -4,6 +4,147 @@
 
 #define SAMPLE_WIDTH 76
 
+bool conf_number_print(enum conf_type type, uint64_t number, struct buf *out)
+{
+	const struct conf_unit *u =
+		type == CONF_SIZE ? conf_sizes : conf_durations;
+
+	if (type == CONF_UNSIGNED || number == 0)
+		return buf_printf(out, "%llu", (unsigned long long)number);
+	/* The last one stays: nothing is finer than it. */
+	while (u[1].word && number % u->factor != 0)
+		u++;
+	return buf_printf(out, "%llu%s",
+			  (unsigned long long)(number / u->factor), u->word);
+}
+
+/*
+ * Quotes where the reader would otherwise see an end or a comment.  A text
+ * with both kinds of quotes was written without any around it, for none fits,
+ * so it can be written so again.
+ */
+static bool print_string(struct buf *out, struct slice s)
+{
+	bool special = false;
+	const char *quote = slice_find(s, '"') < 0 ? "\"" : "'";
+
+	for (size_t i = 0; i < s.len; i++)
+		special |= strchr(" \t,;#\"'~=", s.data[i]) != NULL;
+	if (!special || slice_find(s, quote[0]) >= 0)
+		return buf_add(out, s);
+	return buf_printf(out, "%s%.*s%s", quote, SLICE_ARG(s), quote);
+}
+
+static bool print_endpoint(struct buf *out, const struct endpoint *e)
+{
+	char text[400];
+
+	endpoint_print(e, text, sizeof(text));
+	return print_string(out, slice_str(text));
+}
+
+static bool print_listen(struct buf *out, const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->listen_count; i++) {
+		const struct conf_listen *l = &conf->listen[i];
+
+		/* A line for each: all in one could be too long to read. */
+		if (i && !buf_add(out, SLICE_LIT(",\n    ")))
+			return false;
+		if (!print_endpoint(out, &l->endpoint))
+			return false;
+		if (l->owner[0] && !(buf_add(out, SLICE_LIT(" owner=")) &&
+				     print_string(out, slice_str(l->owner))))
+			return false;
+		if (l->group[0] && !(buf_add(out, SLICE_LIT(" group=")) &&
+				     print_string(out, slice_str(l->group))))
+			return false;
+		if (l->mode &&
+		    !buf_printf(out, " mode=%04o", (unsigned)l->mode))
+			return false;
+		if (l->has_mta &&
+		    !buf_printf(out, " mta=%s",
+				conf_word_of(conf_mta_words, (int)l->mta)))
+			return false;
+	}
+	return true;
+}
+
+static bool print_macros(struct buf *out, const struct slice *lists)
+{
+	bool first = true;
+
+	for (const struct conf_word *w = conf_list_words; w->word; w++) {
+		struct slice list = lists[w->value];
+
+		if (list.len == 0)
+			continue;
+		if (!buf_printf(out, "%s%s: %.*s", first ? "" : ", ", w->word,
+				SLICE_ARG(list)))
+			return false;
+		first = false;
+	}
+	return true;
+}
+
+static uint64_t number_at(const struct conf_row *row, const void *at)
+{
+	unsigned small;
+	uint64_t n;
+
+	if (row->type != CONF_UNSIGNED) {
+		memcpy(&n, at, sizeof(n));
+		return n;
+	}
+	memcpy(&small, at, sizeof(small));
+	return small;
+}
+
+static int word_at(const struct conf_row *row, const void *at)
+{
+	bool either;
+	int value;
+
+	if (row->type == CONF_WORD) {
+		memcpy(&value, at, sizeof(value));
+		return value;
+	}
+	memcpy(&either, at, sizeof(either));
+	return either;
+}
+
+bool conf_value_print(const struct conf_row *row, const void *base,
+		      struct buf *out)
+{
+	const void *at = (const char *)base + row->offset;
+	const char *text;
+
+	switch (row->type) {
+	case CONF_BOOL:
+		return buf_add(out, word_at(row, at) ? SLICE_LIT("yes") :
+						       SLICE_LIT("no"));
+	case CONF_UNSIGNED:
+	case CONF_SIZE:
+	case CONF_DURATION:
+		return conf_number_print(row->type, number_at(row, at), out);
+	case CONF_STRING:
+	case CONF_PATH:
+		memcpy(&text, at, sizeof(text));
+		return print_string(out, slice_str(text));
+	case CONF_WORD:
+	case CONF_EITHER:
+		return buf_add(out, slice_str(conf_word_of(row->words,
+							   word_at(row, at))));
+	case CONF_ENDPOINT:
+		return print_endpoint(out, at);
+	case CONF_LISTEN:
+		return print_listen(out, base);
+	case CONF_MACROS:
+		return print_macros(out, at);
+	}
+	return false;
+}
+
 /* `key = value`, unless it has the default value and those are not wanted. */
 static bool print_row(const struct conf_row *row, const void *base,
 		      const void *defaults, struct buf *out)

@@ -35,6 +35,12 @@ static const struct conf_word join_words[] = {
 	{ "header", STAGE_HEADER }, { "eoh", STAGE_EOH },
 	{ "body", STAGE_BODY }, { "eom", STAGE_EOM }, { NULL, 0 },
 };
+/* The stages whose macros can be asked for. */
+const struct conf_word conf_list_words[] = {
+	{ "connect", LIST_CONNECT }, { "helo", LIST_HELO },
+	{ "mail", LIST_MAIL }, { "rcpt", LIST_RCPT }, { "data", LIST_DATA },
+	{ "eoh", LIST_EOH }, { "eom", LIST_EOM }, { NULL, 0 },
+};
 static const struct conf_word log_words[] = {
 	{ "stderr", LOG_SINK_STDERR }, { "syslog", LOG_SINK_SYSLOG },
 	{ "journal", LOG_SINK_JOURNAL }, { NULL, 0 },
@@ -49,6 +55,17 @@ static const struct conf_word facility_words[] = {
 	{ "local2", LOG_LOCAL2 }, { "local3", LOG_LOCAL3 },
 	{ "local4", LOG_LOCAL4 }, { "local5", LOG_LOCAL5 },
 	{ "local6", LOG_LOCAL6 }, { "local7", LOG_LOCAL7 }, { NULL, 0 },
+};
+
+/* The largest first: printing takes the first that leaves a whole number. */
+const struct conf_unit conf_sizes[] = {
+	{ "G", UINT64_C(1) << 30 }, { "M", UINT64_C(1) << 20 },
+	{ "k", UINT64_C(1) << 10 }, { "", 1 }, { NULL, 0 },
+};
+const struct conf_unit conf_durations[] = {
+	{ "d", UINT64_C(86400000000) }, { "h", UINT64_C(3600000000) },
+	{ "m", UINT64_C(60000000) }, { "s", UINT64_C(1000000) },
+	{ "ms", UINT64_C(1000) }, { NULL, 0 },
 };
 
 #define KIB UINT64_C(1024)

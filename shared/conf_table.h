@@ -66,6 +66,15 @@ extern const struct conf_word conf_order_words[];
 extern const struct conf_word conf_mode_words[];
 extern const struct conf_word conf_policy_words[];
 extern const struct conf_word conf_mta_words[];
+extern const struct conf_word conf_list_words[];
+
+/* Behind the number of a size or duration; what it is times. */
+struct conf_unit {
+	const char *word; /* NULL ends the list */
+	uint64_t factor;
+};
+extern const struct conf_unit conf_sizes[];
+extern const struct conf_unit conf_durations[];
 
 /* Where something was written; file NULL: nowhere, it is the default. */
 struct conf_place {

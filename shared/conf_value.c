@@ -7,25 +7,6 @@ _Static_assert(sizeof(enum conf_order) == sizeof(int) &&
 		       sizeof(enum log_sink) == sizeof(int),
 	       "CONF_WORD writes an int");
 
-struct unit {
-	const char *word;
-	uint64_t factor;
-};
-
-/* The largest first: printing takes the first that divides. */
-static const struct unit sizes[] = {
-	{ "G", UINT64_C(1) << 30 },
-	{ "M", UINT64_C(1) << 20 },
-	{ "k", UINT64_C(1) << 10 },
-	{ "", 1 },
-};
-static const struct unit durations[] = {
-	{ "d", UINT64_C(86400000000) }, { "h", UINT64_C(3600000000) },
-	{ "m", UINT64_C(60000000) },	{ "s", UINT64_C(1000000) },
-	{ "ms", UINT64_C(1000) },
-};
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 __attribute__((format(printf, 2, 3))) static bool
 fails(struct conf_value_error *e, const char *format, ...)
 {
@@ -108,12 +89,12 @@ static enum behind take_word(struct slice *rest, struct slice *word_out)
 	return BEHIND_COMMA;
 }
 
-/* number and unit; *number_out is in the smallest unit. */
-static bool parse_units(struct slice text, const struct unit *units, size_t n,
+/* Number and unit; without a unit it is times `bare`. */
+static bool parse_units(struct slice text, const struct conf_unit *units,
 			uint64_t bare, uint64_t *number_out)
 {
 	size_t digits = 0;
-	uint64_t factor = bare, number;
+	uint64_t number;
 	struct slice word;
 
 	while (digits < text.len && text.data[digits] >= '0' &&
@@ -121,43 +102,16 @@ static bool parse_units(struct slice text, const struct unit *units, size_t n,
 		digits++;
 	word = slice_trim(slice_from(text, digits));
 	if (word.len) {
-		size_t i = 0;
-
-		while (i < n && !slice_is_case(word, units[i].word))
-			i++;
-		if (i == n)
+		while (units->word && !slice_is_case(word, units->word))
+			units++;
+		if (!units->word)
 			return false;
-		factor = units[i].factor;
+		bare = units->factor;
 	}
-	if (!slice_to_u64(slice_head(text, digits), UINT64_MAX / factor,
-			  &number))
+	if (!slice_to_u64(slice_head(text, digits), UINT64_MAX / bare, &number))
 		return false;
-	*number_out = number * factor;
+	*number_out = number * bare;
 	return true;
-}
-
-static bool print_units(struct buf *out, uint64_t number,
-			const struct unit *units, size_t n)
-{
-	size_t i = 0;
-
-	while (i + 1 < n && (number == 0 || number % units[i].factor != 0))
-		i++;
-	if (number == 0)
-		return buf_add(out, SLICE_LIT("0"));
-	return buf_printf(out, "%llu%s",
-			  (unsigned long long)(number / units[i].factor),
-			  units[i].word);
-}
-
-static bool print_number(struct buf *out, const struct conf_row *row,
-			 uint64_t number)
-{
-	if (row->type == CONF_SIZE)
-		return print_units(out, number, sizes, COUNT(sizes));
-	if (row->type == CONF_DURATION)
-		return print_units(out, number, durations, COUNT(durations));
-	return buf_printf(out, "%llu", (unsigned long long)number);
 }
 
 static bool out_of_range(const struct conf_row *row, const char *side,
@@ -167,7 +121,8 @@ static bool out_of_range(const struct conf_row *row, const char *side,
 	struct slice text;
 
 	buf_init(&b, 64);
-	text = print_number(&b, row, limit) ? buf_slice(&b) : SLICE_EMPTY;
+	text = conf_number_print(row->type, limit, &b) ? buf_slice(&b) :
+							   SLICE_EMPTY;
 	fails(e, "%s is %.*s", side, SLICE_ARG(text));
 	buf_deinit(&b);
 	return false;
@@ -181,12 +136,11 @@ static bool parse_number(const struct conf_row *row, struct slice text,
 
 	if (row->type == CONF_UNSIGNED && !slice_to_u64(text, UINT64_MAX, &n))
 		return fails(e, "not a whole number");
-	if (row->type == CONF_SIZE &&
-	    !parse_units(text, sizes, COUNT(sizes), 1, &n))
+	if (row->type == CONF_SIZE && !parse_units(text, conf_sizes, 1, &n))
 		return fails(e, "not a size: a whole number and k, M or G, "
 				"for example 64k");
 	if (row->type == CONF_DURATION &&
-	    !parse_units(text, durations, COUNT(durations), 1000000, &n))
+	    !parse_units(text, conf_durations, 1000000, &n))
 		return fails(e, "not a time: a whole number and ms, s, m, h or "
 				"d, for example 30s");
 	if (n < row->min)
@@ -239,7 +193,7 @@ static bool unknown_word(const struct conf_word *words, struct slice text,
 	char list[300] = "";
 	size_t n = 0, used = 0;
 
-	for (; words[n].word && n < COUNT(near); n++) {
+	for (; words[n].word && n < sizeof(near) / sizeof(near[0]); n++) {
 		near[n] = words[n].word;
 		used += (size_t)snprintf(list + used, sizeof(list) - used,
 					 "%s%s", n ? ", " : "", words[n].word);
@@ -386,15 +340,6 @@ static bool parse_listen(struct arena *arena, struct slice text,
 	return true;
 }
 
-/* The stages whose macros can be asked for. */
-/* clang-format off */
-static const struct conf_word list_words[] = {
-	{ "connect", LIST_CONNECT }, { "helo", LIST_HELO },
-	{ "mail", LIST_MAIL }, { "rcpt", LIST_RCPT }, { "data", LIST_DATA },
-	{ "eoh", LIST_EOH }, { "eom", LIST_EOM }, { NULL, 0 },
-};
-/* clang-format on */
-
 /* One letter, or a longer name in braces. */
 static bool is_macro_name(struct slice s)
 {
@@ -449,7 +394,7 @@ static bool parse_macros(struct arena *arena, struct slice text,
 		if (slice_find(part, ':') < 0)
 			return fails(e, "needs STAGE: NAME NAME, STAGE: NAME");
 		slice_split(&part, ':', &stage);
-		if (!find_word(list_words, slice_trim(stage), &list, e))
+		if (!find_word(conf_list_words, slice_trim(stage), &list, e))
 			return false;
 		if (lists[list].len)
 			return fails(e, "stage \"%.*s\" is given twice",
@@ -508,131 +453,4 @@ bool conf_value_parse(struct arena *arena, const struct conf_row *row,
 		return parse_macros(arena, text, at, error_out);
 	}
 	return fails(error_out, "no such type");
-}
-
-/*
- * Quotes where the reader would otherwise see an end or a comment.  A text
- * with both kinds of quotes was written without any around it, for none fits,
- * so it can be written so again.
- */
-static bool print_string(struct buf *out, struct slice s)
-{
-	bool special = false;
-	const char *quote = slice_find(s, '"') < 0 ? "\"" : "'";
-
-	for (size_t i = 0; i < s.len; i++)
-		special |= strchr(" \t,;#\"'~=", s.data[i]) != NULL;
-	if (!special || slice_find(s, quote[0]) >= 0)
-		return buf_add(out, s);
-	return buf_printf(out, "%s%.*s%s", quote, SLICE_ARG(s), quote);
-}
-
-static bool print_endpoint(struct buf *out, const struct endpoint *e)
-{
-	char text[400];
-
-	endpoint_print(e, text, sizeof(text));
-	return print_string(out, slice_str(text));
-}
-
-static bool print_listen(struct buf *out, const struct conf *conf)
-{
-	for (size_t i = 0; i < conf->listen_count; i++) {
-		const struct conf_listen *l = &conf->listen[i];
-
-		/* A line for each: all in one could be too long to read. */
-		if (i && !buf_add(out, SLICE_LIT(",\n    ")))
-			return false;
-		if (!print_endpoint(out, &l->endpoint))
-			return false;
-		if (l->owner[0] && !(buf_add(out, SLICE_LIT(" owner=")) &&
-				     print_string(out, slice_str(l->owner))))
-			return false;
-		if (l->group[0] && !(buf_add(out, SLICE_LIT(" group=")) &&
-				     print_string(out, slice_str(l->group))))
-			return false;
-		if (l->mode &&
-		    !buf_printf(out, " mode=%04o", (unsigned)l->mode))
-			return false;
-		if (l->has_mta &&
-		    !buf_printf(out, " mta=%s",
-				conf_word_of(conf_mta_words, (int)l->mta)))
-			return false;
-	}
-	return true;
-}
-
-static bool print_macros(struct buf *out, const struct slice *lists)
-{
-	bool first = true;
-
-	for (const struct conf_word *w = list_words; w->word; w++) {
-		struct slice list = lists[w->value];
-
-		if (list.len == 0)
-			continue;
-		if (!buf_printf(out, "%s%s: %.*s", first ? "" : ", ", w->word,
-				SLICE_ARG(list)))
-			return false;
-		first = false;
-	}
-	return true;
-}
-
-static uint64_t number_at(const struct conf_row *row, const void *at)
-{
-	unsigned small;
-	uint64_t n;
-
-	if (row->type != CONF_UNSIGNED) {
-		memcpy(&n, at, sizeof(n));
-		return n;
-	}
-	memcpy(&small, at, sizeof(small));
-	return small;
-}
-
-static int word_at(const struct conf_row *row, const void *at)
-{
-	bool either;
-	int value;
-
-	if (row->type == CONF_WORD) {
-		memcpy(&value, at, sizeof(value));
-		return value;
-	}
-	memcpy(&either, at, sizeof(either));
-	return either;
-}
-
-bool conf_value_print(const struct conf_row *row, const void *base,
-		      struct buf *out)
-{
-	const void *at = (const char *)base + row->offset;
-	const char *text;
-
-	switch (row->type) {
-	case CONF_BOOL:
-		return buf_add(out, word_at(row, at) ? SLICE_LIT("yes") :
-						       SLICE_LIT("no"));
-	case CONF_UNSIGNED:
-	case CONF_SIZE:
-	case CONF_DURATION:
-		return print_number(out, row, number_at(row, at));
-	case CONF_STRING:
-	case CONF_PATH:
-		memcpy(&text, at, sizeof(text));
-		return print_string(out, slice_str(text));
-	case CONF_WORD:
-	case CONF_EITHER:
-		return buf_add(out, slice_str(conf_word_of(row->words,
-							   word_at(row, at))));
-	case CONF_ENDPOINT:
-		return print_endpoint(out, at);
-	case CONF_LISTEN:
-		return print_listen(out, base);
-	case CONF_MACROS:
-		return print_macros(out, at);
-	}
-	return false;
 }

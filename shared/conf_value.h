@@ -19,9 +19,12 @@ bool conf_value_parse(struct arena *arena, const struct conf_row *row,
 		      struct slice text, void *base,
 		      struct conf_value_error *error_out)
 	__attribute__((warn_unused_result));
-/* As it may stand in a settings file; false: no room. */
+/* As it may stand in a settings file (in conf_print.c); false: no room. */
 bool conf_value_print(const struct conf_row *row, const void *base,
 		      struct buf *out) __attribute__((warn_unused_result));
+/* With the largest unit that leaves it whole; also in conf_print.c. */
+bool conf_number_print(enum conf_type type, uint64_t number, struct buf *out)
+	__attribute__((warn_unused_result));
 
 /*
  * How long is the literal that begins at text[at]: "...", '...' or, behind a

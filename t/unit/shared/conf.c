@@ -9,6 +9,7 @@
 
 #include "shared/conf_lines.h"
 #include "shared/conf_table.h"
+#include "shared/conf_value.h"
 
 /* One reading of settings; the words about it stay until the next. */
 struct reading {
@@ -857,6 +858,71 @@ Test(conf, names_orders_modes_and_policies)
 	cr_expect_str_eq(conf_mode_name(MODE_EVALUATE), "evaluate");
 	cr_expect_str_eq(conf_policy_name(POLICY_QUARANTINE), "quarantine");
 	cr_expect_str_eq(conf_policy_name((enum conf_policy)99), "?");
+}
+
+Test(conf, knows_where_text_is_literal)
+{
+	static const struct {
+		const char *text;
+		size_t at;
+		ptrdiff_t length;
+	} cases[] = {
+		{ "\"ab\" c", 0, 4 },	 { "'ab'", 0, 4 },
+		{ "'a\"b'", 0, 5 },	 { "\"\"", 0, 2 },
+		{ "a \"b\"", 2, 3 },	 { "a,'b'", 2, 3 },
+		{ "a='b'", 2, 3 },	 { "it's 'x'", 2, 0 },
+		{ "\"ab", 0, -1 },	 { "'", 0, -1 },
+		{ "ab", 0, 0 },		 { "/a/", 0, 0 },
+		{ "~ /a/", 2, 3 },	 { "~/a;#/i", 1, 5 },
+		{ "~ /a\\/b/", 2, 6 },	 { "~ /a\\\\/b", 2, 5 },
+		{ "~ /a", 2, -1 },	 { "~ /a\\", 2, -1 },
+		{ "x ~ y /a/", 6, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		cr_expect_eq(conf_literal(slice_str(cases[i].text),
+					  cases[i].at),
+			     cases[i].length, "%s", cases[i].text);
+	cr_expect(slice_is(conf_unquote(SLICE_LIT("\"a b\"")), "a b"));
+	cr_expect(slice_is(conf_unquote(SLICE_LIT("\"a\" b")), "\"a\" b"));
+	cr_expect(slice_is(conf_unquote(SLICE_LIT("\"a\",\"b\"")),
+			   "\"a\",\"b\""));
+	cr_expect(slice_is(conf_unquote(SLICE_LIT("\"")), "\""));
+	cr_expect_eq(conf_unquote(SLICE_LIT("''")).len, 0);
+}
+
+Test(conf, prints_numbers_with_their_largest_unit)
+{
+	static const struct {
+		enum conf_type type;
+		uint64_t number;
+		const char *text;
+	} cases[] = {
+		{ CONF_UNSIGNED, 86400, "86400" },
+		{ CONF_SIZE, 0, "0" },
+		{ CONF_SIZE, 1023, "1023" },
+		{ CONF_SIZE, 1024, "1k" },
+		{ CONF_SIZE, 1536, "1536" },
+		{ CONF_SIZE, UINT64_C(3) << 20, "3M" },
+		{ CONF_SIZE, UINT64_C(16) << 30, "16G" },
+		{ CONF_DURATION, 0, "0" },
+		{ CONF_DURATION, 1000, "1ms" },
+		{ CONF_DURATION, 1500000, "1500ms" },
+		{ CONF_DURATION, 90000000, "90s" },
+		{ CONF_DURATION, 120000000, "2m" },
+		{ CONF_DURATION, UINT64_C(172800000000), "2d" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf b;
+
+		buf_init(&b, 64);
+		cr_assert(conf_number_print(cases[i].type, cases[i].number,
+					    &b));
+		cr_expect(slice_is(buf_slice(&b), cases[i].text), "%s",
+			  cases[i].text);
+		buf_deinit(&b);
+	}
 }
 
 /* -------------------------------------------------------------------- files */
