@@ -199,7 +199,7 @@ static void finish(struct chain *c, struct member *m)
 static void no_command(struct chain *c, struct member *m,
 		       const struct answer *a)
 {
-	m->unknown_refused = take_verdict(c, m, c->session_arena, a,
+	m->unknown_refused = take_verdict(c, m, c->message_arena, a,
 					  STAGE_UNKNOWN, &m->unknown_verdict);
 }
 

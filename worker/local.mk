@@ -44,4 +44,4 @@ worker_libworker_a_SOURCES = \
 	worker/worker.c \
 	worker/worker.h
 
-EXTRA_DIST +=
+EXTRA_DIST += worker/README.md

@@ -1,6 +1,5 @@
 #include "worker/mta.h"
 
-#include <poll.h>
 #include <unistd.h>
 
 #include "shared/clock.h"
@@ -42,9 +41,9 @@ void mta_close(struct mta_line *m)
 	buf_release(&m->out);
 }
 
-short mta_events(const struct mta_line *m)
+int mta_wants(const struct mta_line *m)
 {
-	return buf_len(&m->in) > READ_SIZE ? 0 : POLLIN;
+	return buf_len(&m->in) > READ_SIZE ? -1 : m->fd;
 }
 
 void mta_read(struct mta_line *m)

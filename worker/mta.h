@@ -26,8 +26,8 @@ void mta_init(struct mta_line *m);
 void mta_open(struct mta_line *m, int fd);
 void mta_close(struct mta_line *m);
 
-/* Poll events wanted now: not more input than there is room for. */
-short mta_events(const struct mta_line *m);
+/* The descriptor to poll for input, -1 while there is no room for more. */
+int mta_wants(const struct mta_line *m);
 /* After poll said readable: reads once. */
 void mta_read(struct mta_line *m);
 /* The next whole packet; false: none yet, or garbage.  Good until the next. */

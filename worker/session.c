@@ -24,6 +24,7 @@ struct session *session_new(const struct worker_env *env)
 	s->env = env;
 	s->slot = board_slot(env->board, env->slot);
 	mta_init(&s->mta);
+	buf_init(&s->reply, MILTER_CHILD_LENGTH_MAX);
 	arena_init(&s->session_arena, SESSION_ARENA_MAX);
 	arena_init(&s->message_arena,
 		   (size_t)env->conf->message_memory +
@@ -60,7 +61,8 @@ void session_wait(struct session *s, uint64_t until, bool watch_mta)
 	unsigned mta, supervisor;
 
 	watch_begin(&w, until);
-	mta = watch_add(&w, s->mta.fd, watch_mta ? mta_events(&s->mta) : 0);
+	/* Not watched at all: a hang-up would wake us without end. */
+	mta = watch_add(&w, watch_mta ? mta_wants(&s->mta) : -1, POLLIN);
 	supervisor = watch_add(
 		&w, *s->told_to_leave ? -1 : s->env->supervisor_fd, POLLIN);
 	chain_watch(&s->chain, &w);
@@ -190,32 +192,29 @@ static void on_macro(struct session *s, const struct command *cmd)
 #define CONNECTED  (AT(IDLE) | IN_MESSAGE)
 #define ANYWHERE   (AT(START) | AT(OPTIONS) | CONNECTED)
 
-enum replies { REPLY_NONE, REPLY_ONE };
-
 struct command_row {
 	unsigned places; /* where it may come */
-	enum replies replies;
 	void (*handle)(struct session *s, const struct command *cmd);
 };
 
 /* Read downwards: it is the protocol as we take it (milter-protocol 4.1). */
 /* clang-format off */
 static const struct command_row rows[CMD_COUNT] = {
-	[CMD_OPTNEG]  = { AT(START) | AT(OPTIONS),                        REPLY_ONE,  on_optneg },
-	[CMD_MACRO]   = { ANYWHERE & ~AT(START),                          REPLY_NONE, on_macro },
-	[CMD_CONNECT] = { AT(OPTIONS),                                    REPLY_ONE,  session_on_connect },
-	[CMD_HELO]    = { CONNECTED,                                      REPLY_ONE,  session_on_helo },
-	[CMD_MAIL]    = { CONNECTED,                                      REPLY_ONE,  session_on_mail },
-	[CMD_RCPT]    = { AT(ENVELOPE) | AT(OVER),                        REPLY_ONE,  session_on_rcpt },
-	[CMD_DATA]    = { AT(ENVELOPE) | AT(OVER),                        REPLY_ONE,  session_on_data },
-	[CMD_HEADER]  = { AT(ENVELOPE) | AT(HEADERS) | AT(OVER),          REPLY_ONE,  session_on_header },
-	[CMD_EOH]     = { AT(ENVELOPE) | AT(HEADERS) | AT(OVER),          REPLY_ONE,  session_on_eoh },
-	[CMD_BODY]    = { AT(BODY) | AT(OVER),                            REPLY_ONE,  session_on_body },
-	[CMD_EOM]     = { AT(ENVELOPE) | AT(HEADERS) | AT(BODY) | AT(OVER), REPLY_ONE, session_on_eom },
-	[CMD_ABORT]   = { ANYWHERE & ~AT(START),                          REPLY_NONE, on_abort },
-	[CMD_QUIT]    = { ANYWHERE,                                       REPLY_NONE, on_quit },
-	[CMD_QUIT_NC] = { ANYWHERE & ~AT(START),                          REPLY_NONE, on_quit_nc },
-	[CMD_UNKNOWN] = { AT(OPTIONS) | AT(IDLE) | AT(ENVELOPE) | AT(OVER), REPLY_ONE, session_on_unknown },
+	[CMD_OPTNEG]   = { AT(START) | AT(OPTIONS),                            on_optneg },
+	[CMD_MACRO]    = { ANYWHERE & ~AT(START),                              on_macro },
+	[CMD_CONNECT]  = { AT(OPTIONS),                                        session_on_connect },
+	[CMD_HELO]     = { CONNECTED,                                          session_on_helo },
+	[CMD_MAIL]     = { CONNECTED,                                          session_on_mail },
+	[CMD_RCPT]     = { AT(ENVELOPE) | AT(OVER),                            session_on_rcpt },
+	[CMD_DATA]     = { AT(ENVELOPE) | AT(OVER),                            session_on_data },
+	[CMD_HEADER]   = { AT(ENVELOPE) | AT(HEADERS) | AT(OVER),              session_on_header },
+	[CMD_EOH]      = { AT(ENVELOPE) | AT(HEADERS) | AT(OVER),              session_on_eoh },
+	[CMD_BODY]     = { AT(BODY) | AT(OVER),                                session_on_body },
+	[CMD_EOM]      = { AT(ENVELOPE) | AT(HEADERS) | AT(BODY) | AT(OVER),   session_on_eom },
+	[CMD_ABORT]    = { ANYWHERE & ~AT(START),                              on_abort },
+	[CMD_QUIT]     = { ANYWHERE,                                           on_quit },
+	[CMD_QUIT_NC]  = { ANYWHERE & ~AT(START),                              on_quit_nc },
+	[CMD_UNKNOWN]  = { AT(OPTIONS) | AT(IDLE) | AT(ENVELOPE) | AT(OVER),   session_on_unknown },
 };
 /* clang-format on */
 
@@ -238,6 +237,22 @@ static void answer_over(struct session *s, enum command_kind kind)
 		s->place = PLACE_IDLE;
 }
 
+/*
+ * After a verdict for the connection every later command gets it, and no
+ * child is asked.  True: that was one.
+ */
+static bool answer_refused(struct session *s, enum command_kind kind)
+{
+	enum stage stage = command_stage(kind);
+
+	if (s->refused.kind == VERDICT_CONTINUE || stage == STAGE_COUNT ||
+	    stage == STAGE_CONNECT)
+		return false;
+	if (!(s->promised.protocol & milter_stage_nr_bit(stage)))
+		session_answer(s, &s->refused);
+	return true;
+}
+
 static bool handle(struct session *s, struct slice packet)
 {
 	const struct command_row *row;
@@ -247,16 +262,14 @@ static bool handle(struct session *s, struct slice packet)
 	if (!command_decode(packet, &cmd, &why))
 		return breach(s, why);
 	row = &rows[cmd.kind];
+	if (answer_refused(s, cmd.kind))
+		return true;
 	if (!(row->places & 1u << s->place) ||
 	    (cmd.kind == CMD_OPTNEG && s->place == PLACE_OPTIONS &&
 	     !s->wait_optneg))
 		return breach(s, "a command out of order");
 	if (is_about_over(s, cmd.kind))
 		answer_over(s, cmd.kind);
-	else if (s->refused.kind != VERDICT_CONTINUE &&
-		 row->replies == REPLY_ONE && cmd.kind != CMD_OPTNEG &&
-		 cmd.kind != CMD_CONNECT)
-		session_answer(s, &s->refused);
 	else
 		row->handle(s, &cmd);
 	return !s->quit;

@@ -201,4 +201,7 @@ void session_on_unknown(struct session *s, const struct command *cmd)
 	if (decide_step(s, &v))
 		session_answer(s, &v);
 	journal_forget_waiting(&s->journal, STAGE_UNKNOWN);
+	/* Outside a message nobody else gives its reply's memory back. */
+	if (s->place < PLACE_ENVELOPE)
+		arena_reset(&s->message_arena);
 }

@@ -81,8 +81,9 @@ void session_refuse_message(struct session *s, const struct verdict *v)
 	chain_release(&s->chain, 0);
 	/* The reply is repeated to whatever the MTA still says of it. */
 	s->verdict = *v;
-	s->verdict.reply = SLICE_EMPTY;
-	arena_copy(&s->session_arena, v->reply, &s->verdict.reply);
+	buf_clear(&s->reply);
+	s->verdict.reply = buf_add(&s->reply, v->reply) ? buf_slice(&s->reply) :
+							  SLICE_EMPTY;
 	close_message(s, v, verdict_name(v->kind));
 	s->place = PLACE_OVER;
 }

@@ -50,7 +50,8 @@ struct session {
 	const struct conf_listen *listen;
 	uint64_t began;
 	struct verdict refused; /* of the connection; CONTINUE: none */
-	struct verdict verdict; /* of the message in PLACE_OVER */
+	struct verdict verdict; /* of the message in PLACE_OVER; looks into: */
+	struct buf reply;
 	struct summary summary;
 };
 
