@@ -1,7 +1,10 @@
 #include "shared/log.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
+#include <syslog.h>
+#include <unistd.h>
 
 #include "shared/clock.h"
 #include "t/unit/support/expect_log.h"
@@ -142,4 +145,65 @@ Test(log, quoting_cuts_at_256_bytes)
 	buf_init(&b, 10);
 	cr_assert_not(log_quote(&b, slice_of(text, 257)));
 	buf_deinit(&b);
+}
+
+/* What this process writes to stderr until stderr_end(). */
+static int saved_stderr, stderr_pipe[2];
+
+static void stderr_begin(void)
+{
+	cr_assert_eq(pipe(stderr_pipe), 0);
+	saved_stderr = dup(STDERR_FILENO);
+	cr_assert_eq(dup2(stderr_pipe[1], STDERR_FILENO), STDERR_FILENO);
+	close(stderr_pipe[1]);
+}
+
+static void stderr_end(char *text, size_t size)
+{
+	ssize_t len;
+
+	dup2(saved_stderr, STDERR_FILENO);
+	close(saved_stderr);
+	len = read(stderr_pipe[0], text, size - 1);
+	text[len > 0 ? len : 0] = '\0';
+	close(stderr_pipe[0]);
+}
+
+Test(log, stderr_gets_whole_lines_with_program_and_pid)
+{
+	char text[500], want[100];
+
+	log_capture(NULL);
+	log_open(LOG_SINK_STDERR, "sekishod", LOG_MAIL);
+	stderr_begin();
+	log_warn("one");
+	log_info("two");
+	stderr_end(text, sizeof(text));
+	snprintf(want, sizeof(want),
+		 "sekishod[%d]: warning: one\nsekishod[%d]: two\n",
+		 (int)getpid(), (int)getpid());
+	cr_assert_str_eq(text, want);
+}
+
+/* No daemon listens in a test: the line is lost, and that is all. */
+Test(log, a_sink_that_is_not_there_does_no_harm)
+{
+	char text[500];
+
+	log_capture(NULL);
+	stderr_begin();
+	log_open(LOG_SINK_JOURNAL, "sekisho-test", LOG_MAIL);
+	log_debug("below the threshold, written nowhere");
+	log_open(LOG_SINK_STDERR, "sekisho-test", LOG_MAIL);
+	stderr_end(text, sizeof(text));
+	cr_assert_str_eq(text, "");
+}
+
+Test(log, our_own_bug_aborts, .signal = SIGABRT)
+{
+	int two = 2;
+
+	expect_log(LOG_LEVEL_ERROR, "two == 2");
+	BUG_IF(two == 3);
+	BUG_IF(two == 2);
 }
