@@ -117,7 +117,8 @@ void chain_rejected_rcpt(struct chain *c, const struct command_envelope *rcpt,
 
 		if (!member_is_going(m) || !m->mark.mail ||
 		    !standing_has_heard(c, m, STAGE_RCPT) ||
-		    !(child->got.protocol & SMFIP_RCPT_REJ))
+		    !(child->got.protocol & SMFIP_RCPT_REJ) ||
+		    !child_wants(child, STAGE_RCPT))
 			continue;
 		if (child_tell_macros(child, STAGE_RCPT, macros, &dropped) !=
 			    CHILD_OK ||

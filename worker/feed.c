@@ -368,9 +368,11 @@ static enum fed tell_content(struct chain *c, struct member *m)
 
 static bool has_reason_to_open(const struct chain *c, const struct member *m)
 {
-	if (!c->journal->has_connect)
-		return false;
-	if (m->unsettled && !c->journal->has_mail)
+	bool in_connection = c->event == STAGE_CONNECT ||
+			     c->event == STAGE_HELO;
+
+	/* Between messages a lost child is not missed before the next MAIL. */
+	if (!c->journal->has_mail && (!in_connection || m->unsettled))
 		return false;
 	if (c->event == STAGE_UNKNOWN)
 		return false;

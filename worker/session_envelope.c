@@ -52,6 +52,7 @@ static void after_connection_event(struct session *s)
 	if (v.kind != VERDICT_CONTINUE)
 		refuse_connection(s, &v);
 	session_answer(s, &v);
+	s->chain.event = STAGE_COUNT;
 	board_note_stage(s->slot, STAGE_COUNT, BOARD_NO_CHILD);
 }
 
