@@ -3,7 +3,8 @@
 . "${SRCDIR:-$(cd "$(dirname "$0")/../.." && pwd)}/t/lib/house.sh"
 . "$SRCDIR/t/lib/processes.sh"
 [ "$(id -u)" = 0 ] || skip_all "needs root"
-USER_NAME=nobody
+# Processes of this user are counted: one whom no other script employs.
+USER_NAME=games
 USER_ID=$(id -u "$USER_NAME" 2>/dev/null) || skip_all "no user $USER_NAME"
 GROUP_ID=$(id -g "$USER_NAME")
 OTHER_GROUP=$(getent group mail | cut -d: -f1)
