@@ -24,4 +24,4 @@ sekishod_SOURCES = server/main.c
 sekishod_LDADD = server/libserver.a worker/libworker.a $(SHARED) \
 	$(SYSTEMD_LIBS)
 
-EXTRA_DIST +=
+EXTRA_DIST += server/README.md

@@ -43,25 +43,127 @@ check_PROGRAMS += t/unit/test_shared
 UNIT_TESTS += t/unit/test_shared
 t_unit_test_shared_SOURCES = \
 	$(UNIT_SUPPORT) \
+	t/unit/shared/arena.c \
+	t/unit/shared/board.c \
+	t/unit/shared/buf.c \
+	t/unit/shared/clock.c \
+	t/unit/shared/conf.c \
+	t/unit/shared/endpoint.c \
 	t/unit/shared/header_list.c \
+	t/unit/shared/header_list_model.c \
+	t/unit/shared/io.c \
+	t/unit/shared/log.c \
+	t/unit/shared/macro.c \
 	t/unit/shared/milter_answer.c \
 	t/unit/shared/milter_command.c \
 	t/unit/shared/milter_frame.c \
-	t/unit/shared/milter_option.c
+	t/unit/shared/milter_name.c \
+	t/unit/shared/milter_option.c \
+	t/unit/shared/slice.c
 t_unit_test_shared_CPPFLAGS = $(TEST_CPPFLAGS)
 t_unit_test_shared_CFLAGS = $(TEST_CFLAGS)
 t_unit_test_shared_LDADD = $(SHARED) $(CRITERION_LIBS)
 
+check_PROGRAMS += t/unit/test_worker
+UNIT_TESTS += t/unit/test_worker
+t_unit_test_worker_SOURCES = \
+	$(UNIT_SUPPORT) \
+	t/unit/worker/body.c \
+	t/unit/worker/choose.c \
+	t/unit/worker/dialect.c \
+	t/unit/worker/journal.c \
+	t/unit/worker/message.c \
+	t/unit/worker/verdict.c
+t_unit_test_worker_CPPFLAGS = $(TEST_CPPFLAGS)
+t_unit_test_worker_CFLAGS = $(TEST_CFLAGS)
+t_unit_test_worker_LDADD = worker/libworker.a $(SHARED) $(CRITERION_LIBS)
+
+check_PROGRAMS += t/unit/test_server
+UNIT_TESTS += t/unit/test_server
+t_unit_test_server_SOURCES = \
+	$(UNIT_SUPPORT) \
+	t/unit/server/background.c \
+	t/unit/server/limits.c \
+	t/unit/server/listen.c \
+	t/unit/server/notify.c \
+	t/unit/server/pool.c \
+	t/unit/server/priv.c \
+	t/unit/server/spawn.c
+t_unit_test_server_CPPFLAGS = $(TEST_CPPFLAGS)
+t_unit_test_server_CFLAGS = $(TEST_CFLAGS)
+t_unit_test_server_LDADD = server/libserver.a worker/libworker.a $(SHARED) $(SYSTEMD_LIBS) $(CRITERION_LIBS)
+
+check_PROGRAMS += t/unit/test_tool
+UNIT_TESTS += t/unit/test_tool
+t_unit_test_tool_SOURCES = \
+	$(UNIT_SUPPORT) \
+	t/unit/tool/eml.c \
+	t/unit/tool/milter_rule.c \
+	t/unit/tool/mta_message.c \
+	t/unit/tool/mta_script.c \
+	t/unit/tool/script.c
+t_unit_test_tool_CPPFLAGS = $(TEST_CPPFLAGS)
+t_unit_test_tool_CFLAGS = $(TEST_CFLAGS)
+t_unit_test_tool_LDADD = tool/libplay.a $(SHARED) $(CRITERION_LIBS)
+
 endif
+
+# Without libFuzzer each target replays its corpus.
+if FUZZ
+FUZZ_MAIN =
+else
+FUZZ_MAIN = t/fuzz/replay.c
+endif
+check_PROGRAMS += t/fuzz/fuzz_conf_read
+t_fuzz_fuzz_conf_read_SOURCES = t/fuzz/fuzz_conf_read.c $(FUZZ_MAIN)
+t_fuzz_fuzz_conf_read_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_conf_read_LDADD = $(SHARED)
+check_PROGRAMS += t/fuzz/fuzz_milter_answer
+t_fuzz_fuzz_milter_answer_SOURCES = t/fuzz/fuzz_milter_answer.c $(FUZZ_MAIN)
+t_fuzz_fuzz_milter_answer_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_milter_answer_LDADD = $(SHARED)
+check_PROGRAMS += t/fuzz/fuzz_milter_command
+t_fuzz_fuzz_milter_command_SOURCES = t/fuzz/fuzz_milter_command.c $(FUZZ_MAIN)
+t_fuzz_fuzz_milter_command_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_milter_command_LDADD = $(SHARED)
+check_PROGRAMS += t/fuzz/fuzz_milter_frame
+t_fuzz_fuzz_milter_frame_SOURCES = t/fuzz/fuzz_milter_frame.c $(FUZZ_MAIN)
+t_fuzz_fuzz_milter_frame_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_milter_frame_LDADD = $(SHARED)
+check_PROGRAMS += t/fuzz/fuzz_script
+t_fuzz_fuzz_script_SOURCES = t/fuzz/fuzz_script.c $(FUZZ_MAIN)
+t_fuzz_fuzz_script_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_script_LDADD = tool/libplay.a $(SHARED)
+EXTRA_DIST += t/fuzz/replay.c
+
+check_PROGRAMS += t/prop/chain_prop
+t_prop_chain_prop_SOURCES = \
+	t/prop/chain_prop.c \
+	t/prop/generate.c \
+	t/prop/model.c \
+	t/prop/model.h \
+	t/prop/model_content.c \
+	t/prop/model_edit.c \
+	t/prop/model_talk.c \
+	t/prop/play.c \
+	t/prop/prop.h \
+	t/prop/report.c \
+	t/prop/stage.c \
+	t/prop/support.c
+t_prop_chain_prop_LDADD = $(SHARED)
 
 E2E_TESTS = \
 	t/e2e/00-house.t \
+	t/e2e/01-settings.t \
 	t/e2e/20-talk-five-cases.t \
+	t/e2e/23-orders.t \
+	t/e2e/24-modes.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
 	t/e2e/53-stop.t \
 	t/e2e/54-start.t \
+	t/e2e/55-notify.t \
 	t/e2e/60-peer-opendkim.t \
 	t/e2e/61-peer-opendmarc.t \
 	t/e2e/62-peer-spamass.t \
@@ -84,12 +186,16 @@ check-e2e:
 EXTRA_DIST += \
 	t/README.md \
 	t/e2e/00-house.t \
+	t/e2e/01-settings.t \
 	t/e2e/20-talk-five-cases.t \
+	t/e2e/23-orders.t \
+	t/e2e/24-modes.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
 	t/e2e/53-stop.t \
 	t/e2e/54-start.t \
+	t/e2e/55-notify.t \
 	t/e2e/60-peer-opendkim.t \
 	t/e2e/61-peer-opendmarc.t \
 	t/e2e/62-peer-spamass.t \
@@ -102,6 +208,7 @@ EXTRA_DIST += \
 	t/e2e/80-rights.t \
 	t/e2e/90-fuzz-replay.t \
 	t/lib/banned.txt \
+	t/lib/chain.sh \
 	t/lib/criterion.sh \
 	t/lib/crowd.py \
 	t/lib/house.sh \
