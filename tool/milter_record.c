@@ -208,29 +208,6 @@ static void answer_words(struct buf *b, const struct answer *a)
 	}
 }
 
-static const char *const answer_words_of[ANSWER_COUNT] = {
-	[ANSWER_OPTNEG] = "optneg",
-	[ANSWER_CONTINUE] = "continue",
-	[ANSWER_ACCEPT] = "accept",
-	[ANSWER_REJECT] = "reject",
-	[ANSWER_TEMPFAIL] = "tempfail",
-	[ANSWER_REPLYCODE] = "reply",
-	[ANSWER_DISCARD] = "discard",
-	[ANSWER_SKIP] = "skip",
-	[ANSWER_PROGRESS] = "progress",
-	[ANSWER_SHUTDOWN] = "shutdown",
-	[ANSWER_CONN_FAIL] = "conn_fail",
-	[ANSWER_ADDHEADER] = "addheader",
-	[ANSWER_INSHEADER] = "insheader",
-	[ANSWER_CHGHEADER] = "chgheader",
-	[ANSWER_REPLBODY] = "replbody",
-	[ANSWER_ADDRCPT] = "addrcpt",
-	[ANSWER_DELRCPT] = "delrcpt",
-	[ANSWER_ADDRCPT_PAR] = "addrcpt_par",
-	[ANSWER_CHGFROM] = "chgfrom",
-	[ANSWER_QUARANTINE] = "quarantine",
-};
-
 void record_answer(FILE *log, const struct facts *f,
 		   const struct answer *answer)
 {
@@ -240,7 +217,7 @@ void record_answer(FILE *log, const struct facts *f,
 		return;
 	buf_init(&b, LINE_MAX_BYTES);
 	head(&b, f, !f->is_fresh);
-	buf_printf(&b, " > %s", answer_words_of[answer->kind]);
+	buf_printf(&b, " > %s", script_answer_name(answer->kind));
 	answer_words(&b, answer);
 	finish(&b, log);
 }

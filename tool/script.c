@@ -393,6 +393,11 @@ bool script_print(struct buf *out, struct slice text)
 	return is_plain(text) ? buf_add(out, text) : script_quote(out, text);
 }
 
+const char *script_answer_name(enum answer_kind kind)
+{
+	return kind == ANSWER_REPLYCODE ? "reply" : answer_name(kind);
+}
+
 uint64_t script_hash(uint64_t hash, struct slice bytes)
 {
 	for (size_t i = 0; i < bytes.len; i++) {

@@ -19,6 +19,7 @@
 
 #include "shared/arena.h"
 #include "shared/buf.h"
+#include "shared/milter_answer.h"
 #include "shared/slice.h"
 
 struct script_word {
@@ -71,6 +72,8 @@ bool script_match(struct slice pattern, struct slice text);
 bool script_quote(struct buf *out, struct slice text);
 /* The same, but bare when the text is one plain word. */
 bool script_print(struct buf *out, struct slice text);
+/* What an answer is called in scripts, logs and reports. */
+const char *script_answer_name(enum answer_kind kind);
 /*
  * 64 bit FNV-1a, to compare bodies by; begin with SCRIPT_HASH, go on with
  * the result.  No protection against malice, nothing here needs it.
