@@ -158,6 +158,8 @@ E2E_TESTS = \
 	t/e2e/20-talk-five-cases.t \
 	t/e2e/23-orders.t \
 	t/e2e/24-modes.t \
+	t/e2e/25-failures.t \
+	t/e2e/26-joining.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
@@ -190,6 +192,8 @@ EXTRA_DIST += \
 	t/e2e/20-talk-five-cases.t \
 	t/e2e/23-orders.t \
 	t/e2e/24-modes.t \
+	t/e2e/25-failures.t \
+	t/e2e/26-joining.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
