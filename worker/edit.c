@@ -314,7 +314,7 @@ static uint32_t place_in_result(const struct twins *t,
 	return (uint32_t)result->count;
 }
 
-static void merge_change(struct edit *e, const struct twins *t,
+static void merge_change(struct edit *e, struct twins *t,
 			 struct header_list *own, struct header_list *result,
 			 const struct header_list *original)
 {
@@ -330,11 +330,15 @@ static void merge_change(struct edit *e, const struct twins *t,
 		    (!was_own && (twin->deleted_by || twin->is_changed)))
 			e->dropped = true;
 	}
-	header_list_change(own, mine, e->name, e->value);
+	bool is_new = !mine;
+
+	mine = header_list_change(own, mine, e->name, e->value);
 	if (e->dropped)
 		return;
 	e->mta_index = header_list_mta_index(result, twin, e->name);
-	header_list_change(result, twin, e->name, e->value);
+	twin = header_list_change(result, twin, e->name, e->value);
+	if (is_new)
+		remember_twin(t, mine, twin);
 }
 
 static void merge_one(struct edit *e, struct twins *t, struct header_list *own,

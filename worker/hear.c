@@ -220,6 +220,7 @@ static void heard(struct chain *c, struct member *m, enum stage stage,
 {
 	enum effect effect = verdict_effect(stage, a->kind);
 
+	m->hearing = stage;
 	if (stage != STAGE_CONNECT && stage != STAGE_HELO)
 		m->silent = false;
 	if (heard_aside(c, m, effect))
@@ -288,6 +289,7 @@ void hear_member(struct chain *c, struct member *m)
 		if (r != CHILD_OK)
 			break;
 		heard(c, m, stage, &a);
+		m->hearing = STAGE_COUNT;
 	}
 	if (child->link == LINK_OPEN && r != CHILD_NOTHING)
 		standing_fail(c, m, r);

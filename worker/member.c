@@ -18,6 +18,7 @@ void member_forget(struct member *m)
 	m->noted = false;
 	m->silent = false;
 	m->aside_owed = false;
+	m->hearing = STAGE_COUNT;
 }
 
 void member_reset_message(struct member *m)

@@ -65,6 +65,7 @@ struct member {
 	bool noted;	 /* its wishes were passed on */
 	bool silent;	 /* it has not said a word about this message yet */
 	unsigned losses; /* quiet closes since the message began */
+	enum stage hearing; /* what its word is about; STAGE_COUNT: no word */
 	size_t told_rcpt; /* journal index of the last recipient told */
 	bool aside_owed;  /* owes an answer to a recipient outside the journal */
 

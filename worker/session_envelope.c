@@ -86,6 +86,13 @@ void session_on_helo(struct session *s, const struct command *cmd)
 	after_connection_event(s);
 }
 
+/* A late joiner's no to connect or helo: it holds from now on. */
+static bool is_of_connection(const struct session *s, const struct verdict *v)
+{
+	return v->by >= 0 &&
+	       s->chain.members[v->by].connection == CONNECTION_REFUSED;
+}
+
 static void after_message_event(struct session *s)
 {
 	struct verdict v;
@@ -94,12 +101,13 @@ static void after_message_event(struct session *s)
 		return;
 	if (v.kind == VERDICT_CONTINUE)
 		session_answer(s, &v);
-	else if (v.stage <= STAGE_HELO && !s->chain.no_space) {
-		/* A late joiner's no to the connection holds from now on. */
+	else {
+		bool of_connection = is_of_connection(s, &v);
+
 		session_refuse_message(s, &v);
-		s->refused = s->verdict;
-	} else
-		session_refuse_message(s, &v);
+		if (of_connection)
+			s->refused = s->verdict;
+	}
 }
 
 void session_on_mail(struct session *s, const struct command *cmd)

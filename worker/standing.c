@@ -121,6 +121,14 @@ enum standing standing_of(const struct chain *c, const struct member *m,
 
 /* ---- failures ---- */
 
+/* The command its failure is about, rather than where the MTA stands. */
+static enum stage failed_at(const struct chain *c, const struct member *m)
+{
+	if (m->hearing != STAGE_COUNT)
+		return m->hearing;
+	return child_owes(&m->child) ? m->child.owed[0].stage : c->event;
+}
+
 static void count_failure(const struct chain *c, const struct member *m,
 			  enum child_result failure)
 {
@@ -136,7 +144,9 @@ static void count_failure(const struct chain *c, const struct member *m,
 			   counters[failure], 1);
 	log_warn("child \"%s\": %s at %s: %s", m->conf->name,
 		 child_result_name(failure),
-		 c->event == STAGE_COUNT ? "rest" : milter_stage_name(c->event),
+		 failed_at(c, m) == STAGE_COUNT ?
+			 "rest" :
+			 milter_stage_name(failed_at(c, m)),
 		 m->child.why);
 }
 
@@ -161,6 +171,7 @@ void standing_fail(struct chain *c, struct member *m, enum child_result failure)
 {
 	bool rejoin = may_rejoin(m, failure);
 	bool idle = is_quiet_loss(m, failure);
+	enum stage at = failed_at(c, m);
 
 	if (failure == CHILD_NO_SPACE)
 		c->no_space = errno ? errno : ENOMEM;
@@ -184,7 +195,7 @@ void standing_fail(struct chain *c, struct member *m, enum child_result failure)
 		return;
 	m->state = MEMBER_FAILED;
 	m->failure = failure;
-	m->said_at = c->event;
+	m->said_at = at;
 	/* A failed child whose policy lets mail pass leaves it as it was. */
 	m->left = m->view;
 }
