@@ -185,7 +185,7 @@ uint64_t child_deadline(const struct child *c)
 		return clock_earlier(c->retry_at,
 				     c->opened_at + c->conf->timeout_connect);
 	case LINK_NEGOTIATING:
-		return c->alive_at + wait;
+		return c->opened_at + c->conf->timeout_connect;
 	case LINK_OPEN:
 		break;
 	}

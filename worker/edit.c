@@ -323,6 +323,7 @@ static void merge_change(struct edit *e, struct twins *t,
 	bool was_own = mine && (mine->is_changed || mine->deleted_by ||
 				mine->id >= original->next_id);
 	struct header *twin = NULL;
+	bool is_new = !mine;
 
 	if (mine) {
 		twin = twin_of(t, result, original, mine);
@@ -330,8 +331,6 @@ static void merge_change(struct edit *e, struct twins *t,
 		    (!was_own && (twin->deleted_by || twin->is_changed)))
 			e->dropped = true;
 	}
-	bool is_new = !mine;
-
 	mine = header_list_change(own, mine, e->name, e->value);
 	if (e->dropped)
 		return;
