@@ -112,25 +112,42 @@ static bool write_pid(int fd, const char *path)
 	return false;
 }
 
-int pid_file_open(const char *path)
+/* -1: refused.  0: its owner removed it while we waited, try again. */
+static int take_pid_file(int fd, const char *path)
 {
 	struct stat st;
-	int fd = open(path,
-		      O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
-		      0644);
 
-	if (fd < 0) {
-		log_error("pid_file \"%s\": %s", path, strerror(errno));
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink > 1) {
+		log_error("pid_file \"%s\" is not a plain file", path);
 		return -1;
 	}
-	/* 0644 whatever the umask: others read it to send us signals. */
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)
-		log_error("pid_file \"%s\" is not a plain file", path);
-	else if (!is_locked_by_other(fd, path) && fchmod(fd, 0644) == 0 &&
-		 write_pid(fd, path))
-		return fd;
-	close(fd);
-	return -1;
+	if (is_locked_by_other(fd, path))
+		return -1;
+	if (fstat(fd, &st) == 0 && st.st_nlink == 0)
+		return 0;
+	/* Whatever the umask: others read it to send us signals. */
+	return fchmod(fd, 0644) == 0 && write_pid(fd, path) ? 1 : -1;
+}
+
+int pid_file_open(const char *path)
+{
+	int fd, taken;
+
+	do {
+		fd = open(path,
+			  O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW |
+				  O_NONBLOCK,
+			  0644);
+		if (fd < 0) {
+			log_error("pid_file \"%s\": %s", path,
+				  strerror(errno));
+			return -1;
+		}
+		taken = take_pid_file(fd, path);
+		if (taken <= 0)
+			close(fd);
+	} while (taken == 0);
+	return taken > 0 ? fd : -1;
 }
 
 void pid_file_close(const char *path, int fd)
