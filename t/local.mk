@@ -155,6 +155,10 @@ t_prop_chain_prop_LDADD = $(SHARED)
 E2E_TESTS = \
 	t/e2e/00-house.t \
 	t/e2e/01-settings.t \
+	t/e2e/10-tools-answers.t \
+	t/e2e/11-tools-edits.t \
+	t/e2e/12-tools-strict.t \
+	t/e2e/13-tools-conduct.t \
 	t/e2e/20-talk-five-cases.t \
 	t/e2e/23-orders.t \
 	t/e2e/24-modes.t \
@@ -189,6 +193,10 @@ EXTRA_DIST += \
 	t/README.md \
 	t/e2e/00-house.t \
 	t/e2e/01-settings.t \
+	t/e2e/10-tools-answers.t \
+	t/e2e/11-tools-edits.t \
+	t/e2e/12-tools-strict.t \
+	t/e2e/13-tools-conduct.t \
 	t/e2e/20-talk-five-cases.t \
 	t/e2e/23-orders.t \
 	t/e2e/24-modes.t \
