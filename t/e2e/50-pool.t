@@ -32,6 +32,22 @@ is "nobody died in all this" "$(lines_of 'ended by|lost' "$SEKISHO_LOG")" 0
 stop_sekishod
 is "a drain with nobody busy ends well" "$STATUS" 0
 
+# From one worker, over IPv6 where the machine has it.
+if grep -q '^0*1 ' /proc/net/if_inet6 2>/dev/null; then
+	free_port PORT6
+	LISTEN6="inet6:$PORT6@::1"
+else
+	LISTEN6="unix:$T/s6.sock"
+fi
+conf "$T/s.conf" "listen = $LISTEN6, unix:$T/s.sock" "workers_min = 1" \
+	"workers_max = 20" "spare_min = 1" "spare_max = 20"
+ready
+crowd_start "$LISTEN6,unix:$T/s.sock" 20
+ok "twenty are served over IPv6 and unix" \
+	wait_for 10 crowd_says "answered 20 ended 0" count
+crowd_stop
+stop_sekishod
+
 # A burst on a small pool: doubling, not one worker a look.
 conf "$T/s.conf" "workers_min = 1" "workers_max = 100" "spare_min = 1" \
 	"spare_max = 100"
