@@ -252,11 +252,24 @@ struct twins {
 	unsigned count;
 };
 
+/* A header only the MTA itself has so far: Sendmail's place for a default. */
+static struct header *hidden_twin(struct header_list *result,
+				  const struct header *own)
+{
+	for (size_t i = 0; i < result->count; i++)
+		if (result->entries[i].is_hidden &&
+		    slice_equal_case(result->entries[i].name, own->name))
+			return &result->entries[i];
+	return NULL;
+}
+
 static struct header *twin_of(const struct twins *t, struct header_list *result,
 			      const struct header_list *original,
 			      const struct header *own)
 {
-	if (own->id && own->id < original->next_id)
+	if (!own->id)
+		return hidden_twin(result, own);
+	if (own->id < original->next_id)
 		return header_list_by_id(result, own->id);
 	for (unsigned i = 0; i < t->count; i++)
 		if (t->own[i] == own->id)
@@ -323,7 +336,7 @@ static void merge_change(struct edit *e, struct twins *t,
 	bool was_own = mine && (mine->is_changed || mine->deleted_by ||
 				mine->id >= original->next_id);
 	struct header *twin = NULL;
-	bool is_new = !mine;
+	bool is_new = !mine || mine->is_hidden;
 
 	if (mine) {
 		twin = twin_of(t, result, original, mine);
