@@ -20,11 +20,12 @@ static bool take(struct cursor *c, const char *what,
 		 const struct script_word **word_out)
 {
 	*word_out = peek(c);
-	if (!*word_out)
-		return script_fail(
-			c->error,
-			&c->statement->words[c->statement->count - 1],
-			"%s missing at the end", what);
+	if (!*word_out) {
+		script_fail(c->error,
+			    &c->statement->words[c->statement->count - 1],
+			    "%s missing at the end", what);
+		return false; /* said once more for the compiler */
+	}
 	c->at++;
 	return true;
 }
