@@ -32,7 +32,7 @@ struct actor {
 	unsigned line;
 };
 
-static bool say(struct actor *a, const struct command *c, struct slice what);
+static bool say(struct actor *a, const struct command *c);
 
 /* --- filling in what was left out --- */
 
@@ -67,7 +67,7 @@ static bool fill_one(struct actor *a, const struct command *c)
 {
 	enum stage stage = command_stage(c->kind);
 
-	if (!say(a, c, SLICE_LIT("(filled in)")))
+	if (!say(a, c))
 		return false;
 	if (a->last == LAST_NOT_OWED || a->answer == ANSWER_CONTINUE ||
 	    a->answer == ANSWER_SKIP)
@@ -183,12 +183,41 @@ static void note_answer(struct actor *a, const struct command *c)
 		a->session.known.queue_id = a->report.queue_id;
 }
 
-static bool say(struct actor *a, const struct command *c, struct slice what)
+/* For the report: the address, the name, whatever tells one from another. */
+static struct slice what_of(const struct command *c)
+{
+	switch (c->kind) {
+	case CMD_CONNECT:
+		return c->connect.host;
+	case CMD_MAIL:
+	case CMD_RCPT:
+		return c->envelope.address;
+	case CMD_HEADER:
+		return c->header.name;
+	case CMD_HELO:
+	case CMD_UNKNOWN:
+		return c->text;
+	case CMD_OPTNEG:
+	case CMD_MACRO:
+	case CMD_DATA:
+	case CMD_EOH:
+	case CMD_BODY:
+	case CMD_EOM:
+	case CMD_ABORT:
+	case CMD_QUIT:
+	case CMD_QUIT_NC:
+	case CMD_COUNT:
+		break;
+	}
+	return SLICE_EMPTY;
+}
+
+static bool say(struct actor *a, const struct command *c)
 {
 	const struct report_step *before = a->report.last_step;
 
 	learn(a, c);
-	a->answer = mta_session_step(&a->session, c, what);
+	a->answer = mta_session_step(&a->session, c, what_of(c));
 	if (a->answer == ANSWER_COUNT)
 		return false;
 	a->last = LAST_NOT_OWED;
@@ -241,7 +270,7 @@ static bool do_command(struct actor *a, const struct mta_step *s)
 		return false;
 	a->done |= BIT(stage);
 	while (times--)
-		if (!say(a, &c, SLICE_EMPTY))
+		if (!say(a, &c))
 			return false;
 	if (c.kind == CMD_EOM) {
 		a->done &= BIT(STAGE_CONNECT) | BIT(STAGE_HELO);
