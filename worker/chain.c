@@ -223,13 +223,8 @@ void chain_begin_message(struct chain *c)
 {
 	c->content = false;
 	c->no_space = 0;
-	for (unsigned i = 0; i < c->count; i++) {
-		struct member *m = &c->members[i];
-
-		member_reset_message(m);
-		if (m->conf->join > STAGE_HELO)
-			m->joined = false;
-	}
+	for (unsigned i = 0; i < c->count; i++)
+		member_reset_message(&c->members[i]);
 }
 
 void chain_release(struct chain *c, unsigned first)
@@ -267,8 +262,14 @@ bool chain_wants_content(const struct chain *c)
 void chain_end_message(struct chain *c)
 {
 	chain_release(c, 0);
-	for (unsigned i = 0; i < c->count; i++)
-		member_reset_message(&c->members[i]);
+	for (unsigned i = 0; i < c->count; i++) {
+		struct member *m = &c->members[i];
+
+		member_reset_message(m);
+		/* Whoever joins by the message joins each one anew. */
+		if (m->conf->join > STAGE_HELO)
+			m->joined = false;
+	}
 	c->content = false;
 	c->event = STAGE_COUNT;
 }

@@ -104,6 +104,9 @@ enum standing standing_of(const struct chain *c, const struct member *m,
 		return STANDING_PASS;
 	if (has_late_no(m, event, c))
 		return no(&m->late, verdict_out);
+	/* Not about the message: its verdicts and policies do not count. */
+	if (event == STAGE_UNKNOWN && m->state != MEMBER_GOING)
+		return STANDING_PASS;
 	switch (m->state) {
 	case MEMBER_ACCEPTED:
 	case MEMBER_DONE:
