@@ -104,15 +104,16 @@ all_closed() { # NAME: every connection opened since then is closed again
 	[ "$opens" = "$closes" ]
 }
 
-# The commands it heard, repetitions of one told once, "|" between two
-# connections.
+# The commands it heard, a row of recipients, headers or chunks told once, "|"
+# between two connections.
 heard() { # NAME
 	wait_for 10 all_closed "$1" || diag "$1: a connection stays open" >&2
 	log_since "$1" | awk '
 		$2 ~ /^m[0-9]+$/ { $2 = ""; $0 = $0 }
 		$2 == "open" { if (n++) printf " |"; last = "|"; next }
 		$2 ~ /^(connect|helo|mail|rcpt|data|header|eoh|body|eom|abort|unknown)$/ {
-			if ($2 != last) printf "%s%s", sep, $2
+			if ($2 != last || $2 !~ /^(rcpt|header|body)$/)
+				printf "%s%s", sep, $2
 			last = $2; sep = " " }'
 }
 
