@@ -1,5 +1,7 @@
 # manual pages and notes
 dist_man_MANS += \
+	doc/sekisho-milter.1 \
+	doc/sekisho-mta.1 \
 	doc/sekisho.conf.5 \
 	doc/sekishod.8
 

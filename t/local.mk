@@ -159,11 +159,14 @@ E2E_TESTS = \
 	t/e2e/11-tools-edits.t \
 	t/e2e/12-tools-strict.t \
 	t/e2e/13-tools-conduct.t \
+	t/e2e/14-tools-real.t \
 	t/e2e/20-talk-five-cases.t \
 	t/e2e/23-orders.t \
 	t/e2e/24-modes.t \
 	t/e2e/25-failures.t \
 	t/e2e/26-joining.t \
+	t/e2e/27-deadlines.t \
+	t/e2e/28-limits.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
@@ -197,11 +200,14 @@ EXTRA_DIST += \
 	t/e2e/11-tools-edits.t \
 	t/e2e/12-tools-strict.t \
 	t/e2e/13-tools-conduct.t \
+	t/e2e/14-tools-real.t \
 	t/e2e/20-talk-five-cases.t \
 	t/e2e/23-orders.t \
 	t/e2e/24-modes.t \
 	t/e2e/25-failures.t \
 	t/e2e/26-joining.t \
+	t/e2e/27-deadlines.t \
+	t/e2e/28-limits.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
