@@ -1,0 +1,715 @@
+#include "worker/child.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "shared/clock.h"
+#include "t/unit/worker/puppet.h"
+
+#define START (1000 * CLOCK_S)
+
+static struct puppet puppet;
+static struct conf_milter conf;
+static struct child child;
+static struct option offer;
+
+static void begin(void)
+{
+	clock_set(START);
+	puppet_open(&puppet);
+	conf = (struct conf_milter){ .name = "one",
+				     .timeout_connect = 3 * CLOCK_S,
+				     .timeout_command = 7 * CLOCK_S,
+				     .timeout_eom = 120 * CLOCK_S };
+	puppet_address(&puppet, &conf.socket);
+	offer = (struct option){ .version = 6,
+				 .actions = SMFIF_ALL,
+				 .protocol = SMFIP_NO_ALL | SMFIP_NR_ALL |
+					     SMFIP_SKIP | SMFIP_RCPT_REJ |
+					     SMFIP_HDR_LEADSPC };
+	child_init(&child, &conf);
+}
+
+static void end(void)
+{
+	child_close(&child);
+	buf_deinit(&child.in);
+	buf_deinit(&child.out);
+	buf_deinit(&child.list_bytes);
+	puppet_close(&puppet);
+	clock_set(0);
+}
+
+TestSuite(child, .init = begin, .fini = end, .timeout = 20);
+
+/* Both play in turn until nothing moves; the first failure, if any. */
+static enum child_result play(void)
+{
+	enum child_result r = CHILD_OK;
+
+	for (int quiet = 0; quiet < 3 && r == CHILD_OK; quiet++) {
+		struct pollfd f = { child.fd, child_events(&child), 0 };
+
+		if (poll(&f, 1, 0) > 0) {
+			r = child_serve(&child, f.revents);
+			quiet = -1;
+		}
+		if (puppet_play(&puppet))
+			quiet = -1;
+	}
+	return r;
+}
+
+static void open_it(void)
+{
+	cr_assert_eq(child_open(&child, &offer), CHILD_OK);
+	cr_assert_eq(play(), CHILD_OK);
+	cr_assert_eq(child.link, LINK_OPEN);
+}
+
+static void expect_failure(enum child_result have, enum child_result want,
+			   const char *reason)
+{
+	cr_expect_eq(have, want, "%s instead of %s",
+		     child_result_name(have), child_result_name(want));
+	cr_expect(strstr(child.why, reason), "\"%s\" lacks \"%s\"", child.why,
+		  reason);
+}
+
+static void tell(enum stage stage)
+{
+	static const struct command commands[STAGE_COUNT] = {
+		[STAGE_CONNECT] = { .kind = CMD_CONNECT,
+				    .connect = { SLICE_LIT("h"), 'U', 0,
+						 SLICE_EMPTY } },
+		[STAGE_HELO] = { .kind = CMD_HELO, .text = SLICE_LIT("h") },
+		[STAGE_MAIL] = { .kind = CMD_MAIL,
+				 .envelope = { SLICE_LIT("<a>"),
+					       SLICE_EMPTY } },
+		[STAGE_RCPT] = { .kind = CMD_RCPT,
+				 .envelope = { SLICE_LIT("<b>"),
+					       SLICE_EMPTY } },
+		[STAGE_DATA] = { .kind = CMD_DATA },
+		[STAGE_HEADER] = { .kind = CMD_HEADER,
+				   .header = { SLICE_LIT("X"),
+					       SLICE_LIT("v") } },
+		[STAGE_EOH] = { .kind = CMD_EOH },
+		[STAGE_BODY] = { .kind = CMD_BODY, .body = SLICE_LIT("b") },
+		[STAGE_EOM] = { .kind = CMD_EOM },
+		[STAGE_UNKNOWN] = { .kind = CMD_UNKNOWN,
+				    .text = SLICE_LIT("XYZ") },
+	};
+
+	cr_assert_eq(child_tell(&child, stage, &commands[stage]), CHILD_OK);
+	cr_assert_eq(child_flush(&child), CHILD_OK);
+}
+
+/* The next answer as "kind@stage", or the failure's name. */
+static void expect_answer(const char *want)
+{
+	struct answer a;
+	enum stage stage;
+	char have[80];
+	enum child_result r = child_answer(&child, &a, &stage);
+
+	if (r == CHILD_OK)
+		snprintf(have, sizeof(have), "%s@%s", answer_name(a.kind),
+			 milter_stage_name(stage));
+	else
+		snprintf(have, sizeof(have), "%s", child_result_name(r));
+	cr_expect_str_eq(have, want);
+}
+
+/* ---- opening ---- */
+
+Test(child, negotiates)
+{
+	puppet.option.protocol = SMFIP_NOHELO | SMFIP_NR_HDR;
+	puppet.option.has_list[LIST_MAIL] = true;
+	puppet.option.list[LIST_MAIL] = SLICE_LIT("i {auth_type}");
+	puppet.option.has_list[LIST_EOM] = true;
+	cr_expect_eq(child.link, LINK_NONE);
+	open_it();
+	puppet_expect(&puppet, "|O");
+	cr_expect_eq(child.got.version, 6);
+	cr_expect_eq(child.got.actions, SMFIF_ALL);
+	cr_expect(slice_is(child.got.list[LIST_MAIL], "i {auth_type}"));
+	cr_expect(child.got.has_list[LIST_EOM]);
+	cr_expect_eq(child.got.list[LIST_EOM].len, 0);
+	cr_expect_not(child.got.has_list[LIST_RCPT]);
+	cr_expect_not(child_wants(&child, STAGE_HELO));
+	cr_expect(child_wants(&child, STAGE_MAIL));
+	cr_expect_not(child_owes(&child));
+	cr_expect_eq(child_deadline(&child), CLOCK_NEVER);
+}
+
+/* The lists outlive the packet they came in. */
+Test(child, keeps_the_lists)
+{
+	puppet.option.has_list[LIST_MAIL] = true;
+	puppet.option.list[LIST_MAIL] = SLICE_LIT("i");
+	puppet.option.has_list[LIST_RCPT] = true;
+	puppet.option.list[LIST_RCPT] = SLICE_LIT("{rcpt_addr}");
+	open_it();
+	for (int i = 0; i < 50; i++) {
+		tell(STAGE_HELO);
+		cr_assert_eq(play(), CHILD_OK);
+		expect_answer("continue@helo");
+	}
+	cr_expect(slice_is(child.got.list[LIST_MAIL], "i"));
+	cr_expect(slice_is(child.got.list[LIST_RCPT], "{rcpt_addr}"));
+}
+
+Test(child, answers_more_than_was_offered)
+{
+	offer.actions = SMFIF_ADDHDRS;
+	puppet.option.protocol = 0xffffffff;
+	open_it();
+	cr_expect_eq(child.got.actions, SMFIF_ADDHDRS);
+	cr_expect_eq(child.got.protocol & (SMFIP_MDS_256K | SMFIP_MDS_1M), 0);
+}
+
+Test(child, leadspc_only_where_the_mta_has_it)
+{
+	puppet.option.protocol = SMFIP_HDR_LEADSPC;
+	open_it();
+	cr_expect_eq(child.got.protocol, SMFIP_HDR_LEADSPC);
+	child_close(&child);
+	offer.protocol = 0;
+	cr_expect_eq(play(), CHILD_OK);
+	open_it();
+	cr_expect_eq(child.got.protocol, 0);
+}
+
+Test(child, version_2)
+{
+	puppet.option.version = 2;
+	puppet.option.actions = SMFIF_ADDHDRS;
+	open_it();
+	cr_expect_not(child_wants(&child, STAGE_UNKNOWN));
+	cr_expect_not(child_wants(&child, STAGE_DATA));
+	cr_expect(child_wants(&child, STAGE_EOM));
+}
+
+Test(child, version_3)
+{
+	puppet.option.version = 3;
+	open_it();
+	cr_expect(child_wants(&child, STAGE_UNKNOWN));
+	cr_expect_not(child_wants(&child, STAGE_DATA));
+}
+
+Test(child, speaks_no_milter)
+{
+	static const struct {
+		const char *hello;
+		const char *reason;
+	} cases[] = {
+		{ "220 mx.example ESMTP\r\n", "impossible length" },
+		{ "HTTP/1.1 400 Bad Request\r\n", "impossible length" },
+		{ "\xff\xff\xff\xff", "impossible length" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		puppet.hello = cases[i].hello;
+		cr_assert_eq(child_open(&child, &offer), CHILD_OK);
+		expect_failure(play(), CHILD_PROTOCOL, cases[i].reason);
+		child_close(&child);
+		play();
+	}
+}
+
+Test(child, guesses_who_it_is)
+{
+	puppet.hello = "220 mx.example ESMTP\r\n";
+	cr_assert_eq(child_open(&child, &offer), CHILD_OK);
+	expect_failure(play(), CHILD_PROTOCOL, "it looks like an SMTP");
+}
+
+Test(child, another_answer_than_optneg)
+{
+	cr_assert_eq(child_open(&child, &offer), CHILD_OK);
+	puppet.hello = "";
+	cr_assert_eq(play(), CHILD_OK);
+	puppet_say(&puppet, "c");
+	expect_failure(play(), CHILD_PROTOCOL, "another answer than OPTNEG");
+}
+
+Test(child, refuses_to_negotiate)
+{
+	puppet.hello = "";
+	cr_assert_eq(child_open(&child, &offer), CHILD_OK);
+	cr_assert_eq(play(), CHILD_OK);
+	puppet_say(&puppet, "x");
+	expect_failure(play(), CHILD_CONNECT, "closed instead of negotiating");
+}
+
+Test(child, version_above_ours)
+{
+	puppet.option.version = 7;
+	cr_assert_eq(child_open(&child, &offer), CHILD_OK);
+	expect_failure(play(), CHILD_PROTOCOL, "version");
+}
+
+Test(child, silent_when_negotiating)
+{
+	puppet.hello = "";
+	cr_assert_eq(child_open(&child, &offer), CHILD_OK);
+	cr_assert_eq(play(), CHILD_OK);
+	cr_expect_eq(child.link, LINK_NEGOTIATING);
+	/* Reached is only who has negotiated. */
+	cr_expect_eq(child_deadline(&child), START + 3 * CLOCK_S);
+	clock_set(START + 3 * CLOCK_S);
+	child_too_late(&child);
+	cr_expect(strstr(child.why, "negotiation"), "%s", child.why);
+}
+
+Test(child, nobody_listens)
+{
+	close(puppet.listener);
+	puppet.listener = -1;
+	expect_failure(child_open(&child, &offer), CHILD_CONNECT, "refused");
+	unlink(puppet.path);
+	expect_failure(child_open(&child, &offer), CHILD_CONNECT, "No such");
+}
+
+Test(child, no_address_at_all)
+{
+	conf.socket.addr_count = 0;
+	cr_expect_eq(child_open(&child, &offer), CHILD_CONNECT);
+}
+
+Test(child, the_next_address)
+{
+	conf.socket.addr[1] = conf.socket.addr[0];
+	conf.socket.addr_len[1] = conf.socket.addr_len[0];
+	conf.socket.addr_count = 2;
+	conf.socket.addr[0].un.sun_path[5] = '?';
+	open_it();
+	puppet_expect(&puppet, "|O");
+}
+
+/* A full queue is asked again, until the time is over. */
+Test(child, queue_is_full)
+{
+	int waiting[64], n = 0;
+
+	cr_assert_eq(listen(puppet.listener, 0), 0);
+	while (n < 64) {
+		waiting[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		if (connect(waiting[n++], &conf.socket.addr[0].any,
+			    conf.socket.addr_len[0]) < 0)
+			break;
+	}
+	cr_assert_lt(n, 64);
+	cr_assert_eq(child_open(&child, &offer), CHILD_OK);
+	cr_expect_eq(child.link, LINK_CONNECTING);
+	cr_expect_eq(child_events(&child), 0);
+	cr_expect_eq(child_deadline(&child), START + 10 * CLOCK_MS);
+	clock_set(START + 10 * CLOCK_MS);
+	cr_expect_eq(child_too_late(&child), CHILD_OK);
+	cr_expect_eq(child_deadline(&child), START + 20 * CLOCK_MS);
+	/* Room again. */
+	for (int i = 0; i < n; i++)
+		close(waiting[i]);
+	for (int fd; (fd = accept(puppet.listener, NULL, NULL)) >= 0;)
+		close(fd);
+	clock_set(START + 20 * CLOCK_MS);
+	cr_expect_eq(child_too_late(&child), CHILD_OK);
+	cr_assert_eq(play(), CHILD_OK);
+	cr_expect_eq(child.link, LINK_OPEN);
+}
+
+Test(child, queue_stays_full)
+{
+	int waiting[64], n = 0;
+
+	cr_assert_eq(listen(puppet.listener, 0), 0);
+	while (n < 64) {
+		waiting[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		if (connect(waiting[n++], &conf.socket.addr[0].any,
+			    conf.socket.addr_len[0]) < 0)
+			break;
+	}
+	cr_assert_eq(child_open(&child, &offer), CHILD_OK);
+	clock_set(START + 3 * CLOCK_S);
+	expect_failure(child_too_late(&child), CHILD_CONNECT, "in time");
+	for (int i = 0; i < n; i++)
+		close(waiting[i]);
+}
+
+Test(child, opens_again)
+{
+	for (int i = 0; i < 20; i++) {
+		open_it();
+		tell(STAGE_HELO);
+		cr_assert_eq(play(), CHILD_OK);
+		puppet_expect(&puppet, "|OHh");
+		child_close(&child);
+		cr_expect_eq(child.link, LINK_NONE);
+		cr_expect_eq(child.fd, -1);
+		cr_expect_not(child_owes(&child));
+		cr_assert_eq(play(), CHILD_OK);
+	}
+}
+
+/* ---- what is owed ---- */
+
+Test(child, answers_in_the_order_of_the_commands)
+{
+	puppet.say[STAGE_RCPT] = "t";
+	puppet.say[STAGE_DATA] = "a";
+	open_it();
+	tell(STAGE_MAIL);
+	tell(STAGE_RCPT);
+	tell(STAGE_RCPT);
+	tell(STAGE_DATA);
+	cr_expect(child_owes(&child));
+	cr_assert_eq(play(), CHILD_OK);
+	expect_answer("continue@mail");
+	expect_answer("tempfail@rcpt");
+	expect_answer("tempfail@rcpt");
+	cr_expect(child_owes(&child));
+	expect_answer("accept@data");
+	cr_expect_not(child_owes(&child));
+	expect_answer("nothing");
+}
+
+Test(child, answer_nobody_asked_for)
+{
+	open_it();
+	puppet_say(&puppet, "c");
+	cr_assert_eq(play(), CHILD_OK);
+	expect_answer("protocol");
+	cr_expect(strstr(child.why, "not asked for"));
+}
+
+Test(child, one_answer_too_many)
+{
+	puppet.say[STAGE_HELO] = "cc";
+	open_it();
+	tell(STAGE_HELO);
+	cr_assert_eq(play(), CHILD_OK);
+	expect_answer("continue@helo");
+	expect_answer("protocol");
+}
+
+Test(child, nr_bits_leave_no_debt)
+{
+	static const enum stage stages[] = { STAGE_CONNECT, STAGE_HELO,
+					     STAGE_MAIL,    STAGE_RCPT,
+					     STAGE_DATA,    STAGE_UNKNOWN,
+					     STAGE_HEADER,  STAGE_EOH,
+					     STAGE_BODY };
+
+	puppet.option.protocol = SMFIP_NR_ALL;
+	open_it();
+	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
+		tell(stages[i]);
+		cr_expect_not(child_owes(&child), "%s",
+			      milter_stage_name(stages[i]));
+	}
+	tell(STAGE_EOM);
+	cr_expect(child_owes(&child));
+	cr_assert_eq(play(), CHILD_OK);
+	expect_answer("continue@eom");
+}
+
+Test(child, edits_and_progress_leave_the_debt_alone)
+{
+	const struct answer edits[] = {
+		{ .kind = ANSWER_ADDHEADER,
+		  .header = { 0, SLICE_LIT("X"), SLICE_LIT("v") } },
+		{ .kind = ANSWER_QUARANTINE, .text = SLICE_LIT("q") },
+	};
+
+	puppet.edits = edits;
+	puppet.edit_count = 2;
+	puppet.say[STAGE_EOM] = "pc";
+	open_it();
+	tell(STAGE_EOM);
+	cr_assert_eq(play(), CHILD_OK);
+	expect_answer("addheader@eom");
+	cr_expect(child_owes(&child));
+	expect_answer("quarantine@eom");
+	expect_answer("progress@eom");
+	cr_expect(child_owes(&child));
+	expect_answer("continue@eom");
+	cr_expect_not(child_owes(&child));
+}
+
+/* 70 headers and more, each with an answer: one run of debts. */
+Test(child, many_debts)
+{
+	open_it();
+	for (int i = 0; i < 500; i++)
+		tell(STAGE_HEADER);
+	tell(STAGE_EOH);
+	tell(STAGE_BODY);
+	tell(STAGE_EOM);
+	cr_assert_eq(play(), CHILD_OK);
+	for (int i = 0; i < 500; i++)
+		expect_answer("continue@header");
+	expect_answer("continue@eoh");
+	expect_answer("continue@body");
+	expect_answer("continue@eom");
+}
+
+Test(child, answers_cut_at_every_byte)
+{
+	static const struct answer reply = {
+		.kind = ANSWER_REPLYCODE, .text = SLICE_LIT("550 5.7.1 no")
+	};
+	struct buf b;
+
+	for (unsigned i = 0; i < STAGE_COUNT; i++)
+		puppet.say[i] = "";
+	buf_init(&b, 1000);
+	cr_assert(answer_encode(&b, &reply));
+	open_it();
+	for (size_t cut = 0; cut <= buf_len(&b); cut++) {
+		struct slice all = buf_slice(&b);
+
+		tell(STAGE_MAIL);
+		cr_assert_eq(play(), CHILD_OK);
+		cr_assert_eq(send(puppet.fd, all.data, cut, 0), (ssize_t)cut);
+		cr_assert_eq(play(), CHILD_OK);
+		if (cut < all.len)
+			expect_answer("nothing");
+		cr_assert_eq(send(puppet.fd, all.data + cut, all.len - cut, 0),
+			     (ssize_t)(all.len - cut));
+		cr_assert_eq(play(), CHILD_OK);
+		expect_answer("replycode@mail");
+	}
+	buf_deinit(&b);
+}
+
+Test(child, garbage_for_an_answer)
+{
+	static const struct {
+		const char *say;
+		const char *reason;
+	} cases[] = {
+		{ "!", "impossible length" },
+		{ "?", "" }, /* an answer that is none */
+		{ "h", "" }, /* one that lacks its payload */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		puppet.say[STAGE_MAIL] = cases[i].say;
+		open_it();
+		tell(STAGE_MAIL);
+		cr_assert_eq(play(), CHILD_OK);
+		expect_answer("protocol");
+		cr_expect(strstr(child.why, cases[i].reason));
+		cr_expect_gt(strlen(child.why), 0);
+		child_close(&child);
+		play();
+	}
+}
+
+Test(child, closes_while_it_owes)
+{
+	puppet.say[STAGE_MAIL] = "x";
+	open_it();
+	tell(STAGE_MAIL);
+	expect_failure(play(), CHILD_EOF, "closed the connection");
+	expect_answer("nothing");
+}
+
+/* What it said before it closed still counts. */
+Test(child, answers_and_closes)
+{
+	puppet.say[STAGE_MAIL] = "rx";
+	open_it();
+	tell(STAGE_MAIL);
+	play();
+	expect_answer("reject@mail");
+}
+
+/* ---- time ---- */
+
+Test(child, silent)
+{
+	puppet.say[STAGE_MAIL] = "";
+	open_it();
+	clock_set(START + 100 * CLOCK_S);
+	tell(STAGE_MAIL);
+	cr_assert_eq(play(), CHILD_OK);
+	cr_expect_eq(child_deadline(&child), START + 107 * CLOCK_S);
+	clock_set(START + 107 * CLOCK_S);
+	expect_failure(child_too_late(&child), CHILD_TIMEOUT,
+		       "no answer in time");
+}
+
+Test(child, end_of_message_has_its_own_time)
+{
+	puppet.say[STAGE_EOM] = "";
+	open_it();
+	tell(STAGE_EOM);
+	cr_assert_eq(play(), CHILD_OK);
+	cr_expect_eq(child_deadline(&child), START + 120 * CLOCK_S);
+}
+
+Test(child, progress_renews_its_time)
+{
+	puppet.say[STAGE_EOM] = "";
+	open_it();
+	tell(STAGE_EOM);
+	cr_assert_eq(play(), CHILD_OK);
+	clock_set(START + 119 * CLOCK_S);
+	puppet_say(&puppet, "p");
+	cr_assert_eq(play(), CHILD_OK);
+	cr_expect_eq(child_deadline(&child), START + 239 * CLOCK_S);
+}
+
+Test(child, counts_the_time_it_was_waited_for)
+{
+	puppet.say[STAGE_MAIL] = puppet.say[STAGE_RCPT] = "";
+	open_it();
+	tell(STAGE_MAIL);
+	clock_set(START + 2 * CLOCK_S);
+	tell(STAGE_RCPT);
+	cr_assert_eq(play(), CHILD_OK);
+	clock_set(START + 3 * CLOCK_S);
+	puppet_say(&puppet, "cc");
+	cr_assert_eq(play(), CHILD_OK);
+	expect_answer("continue@mail");
+	expect_answer("continue@rcpt");
+	cr_expect_eq(child.busy, 3 * CLOCK_S);
+	clock_set(START + 10 * CLOCK_S);
+	cr_expect_eq(child.busy, 3 * CLOCK_S);
+}
+
+/* It reads nothing: what is queued has its time too. */
+Test(child, does_not_read)
+{
+	static char bytes[60000];
+	struct command cmd = { .kind = CMD_BODY };
+	int n = 0;
+
+	puppet.option.protocol = SMFIP_NR_BODY;
+	open_it();
+	cmd.body = slice_of(bytes, sizeof(bytes));
+	while (n++ < 100 && !buf_len(&child.out)) {
+		cr_assert_eq(child_tell(&child, STAGE_BODY, &cmd), CHILD_OK);
+		cr_assert_eq(child_flush(&child), CHILD_OK);
+	}
+	cr_assert_lt(n, 100);
+	cr_expect_not(child_owes(&child));
+	cr_expect(child_events(&child) & POLLOUT);
+	cr_expect_eq(child_deadline(&child), START + 7 * CLOCK_S);
+	cr_assert_eq(play(), CHILD_OK);
+	cr_expect_eq(buf_len(&child.out), 0);
+	cr_expect_eq(child_deadline(&child), CLOCK_NEVER);
+}
+
+/* ---- telling ---- */
+
+Test(child, abort_and_quit)
+{
+	open_it();
+	cr_assert_eq(child_abort(&child), CHILD_OK);
+	cr_assert_eq(play(), CHILD_OK);
+	child_quit(&child, true);
+	cr_expect_eq(child.link, LINK_NONE);
+	play();
+	puppet_expect(&puppet, "|OAAQ");
+	open_it();
+	child_quit(&child, false);
+	play();
+	puppet_expect(&puppet, "|OQ");
+	/* One that owes an answer would take QUIT for something else. */
+	puppet.say[STAGE_MAIL] = "";
+	open_it();
+	tell(STAGE_MAIL);
+	child_quit(&child, true);
+	play();
+	puppet_expect(&puppet, "|OM<a>");
+}
+
+Test(child, macros_by_its_list)
+{
+	const struct journal_macros macros = {
+		true, SLICE_LIT("i\0Q1\0{auth_type}\0PLAIN\0x\0y\0")
+	};
+	const struct journal_macros none = { 0 };
+	unsigned dropped;
+
+	puppet.option.has_list[LIST_MAIL] = true;
+	puppet.option.list[LIST_MAIL] = SLICE_LIT("auth_type i");
+	puppet.option.has_list[LIST_DATA] = true;
+	open_it();
+	cr_assert_eq(child_tell_macros(&child, STAGE_MAIL, &macros, &dropped),
+		     CHILD_OK);
+	cr_assert_eq(child_tell_macros(&child, STAGE_RCPT, &macros, &dropped),
+		     CHILD_OK);
+	cr_assert_eq(child_tell_macros(&child, STAGE_DATA, &macros, &dropped),
+		     CHILD_OK);
+	cr_assert_eq(child_tell_macros(&child, STAGE_EOM, &none, &dropped),
+		     CHILD_OK);
+	cr_assert_eq(child_flush(&child), CHILD_OK);
+	cr_assert_eq(play(), CHILD_OK);
+	cr_expect(slice_is(buf_slice(&puppet.macros),
+			   "M i=Q1 {auth_type}=PLAIN "
+			   "R i=Q1 {auth_type}=PLAIN x=y "
+			   "T "),
+		  "%.*s", SLICE_ARG(buf_slice(&puppet.macros)));
+	cr_expect_eq(dropped, 0);
+}
+
+/* No packet above 65,535 bytes: the largest values stay behind. */
+Test(child, macros_too_large_for_one_packet)
+{
+	struct journal_macros macros = { .came = true };
+	unsigned dropped;
+	struct buf b;
+
+	buf_init(&b, 200000);
+	cr_assert(buf_add(&b, SLICE_LIT("big\0")));
+	for (int i = 0; i < 65520; i++)
+		cr_assert(buf_add_byte(&b, 'x'));
+	cr_assert(buf_add(&b, SLICE_LIT("\0small\0s\0other\0o\0")));
+	macros.pairs = buf_slice(&b);
+	open_it();
+	cr_assert_eq(child_tell_macros(&child, STAGE_MAIL, &macros, &dropped),
+		     CHILD_OK);
+	cr_expect_eq(dropped, 1);
+	cr_assert_eq(child_flush(&child), CHILD_OK);
+	cr_assert_eq(play(), CHILD_OK);
+	cr_expect(slice_is(buf_slice(&puppet.macros), "M small=s other=o "));
+	buf_deinit(&b);
+}
+
+Test(child, no_room_queues_nothing)
+{
+	static char bytes[65000];
+	struct command cmd = { .kind = CMD_BODY };
+	enum child_result r;
+	size_t before;
+
+	cmd.body = slice_of(bytes, sizeof(bytes));
+	puppet.option.protocol = SMFIP_NR_BODY;
+	open_it();
+	do {
+		before = buf_len(&child.out);
+		r = child_tell(&child, STAGE_BODY, &cmd);
+	} while (r == CHILD_OK);
+	cr_expect_eq(r, CHILD_NO_SPACE);
+	cr_expect_eq(buf_len(&child.out), before);
+}
+
+Test(child, names_of_failures)
+{
+	cr_expect_str_eq(child_result_name(CHILD_CONNECT), "connect");
+	cr_expect_str_eq(child_result_name(CHILD_TIMEOUT), "timeout");
+	cr_expect_str_eq(child_result_name(CHILD_EOF), "closed");
+	cr_expect_str_eq(child_result_name(CHILD_PROTOCOL), "protocol");
+	cr_expect_str_eq(child_result_name(CHILD_LATE), "late");
+	cr_expect_str_eq(child_result_name(CHILD_NO_SPACE), "resources");
+}
