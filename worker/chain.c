@@ -1,11 +1,13 @@
 #include "worker/chain.h"
 
+#include <stdlib.h>
+
 #include "shared/log.h"
 #include "worker/choose.h"
 #include "worker/feed.h"
 #include "worker/hear.h"
 
-void chain_init(struct chain *c, const struct worker_env *env,
+bool chain_init(struct chain *c, const struct worker_env *env,
 		struct arena *session_arena, struct arena *message_arena,
 		struct journal *journal, struct message *message)
 {
@@ -16,6 +18,9 @@ void chain_init(struct chain *c, const struct worker_env *env,
 			     .message = message,
 			     .event = STAGE_COUNT,
 			     .count = (unsigned)env->conf->milter_count };
+	c->members = calloc(c->count, sizeof(*c->members));
+	if (!c->members)
+		return false;
 	for (unsigned i = 0; i < c->count; i++) {
 		struct member *m = &c->members[i];
 
@@ -23,6 +28,7 @@ void chain_init(struct chain *c, const struct worker_env *env,
 		m->index = i;
 		child_init(&m->child, m->conf);
 	}
+	return true;
 }
 
 void chain_begin_session(struct chain *c, const struct option *offer)
@@ -60,10 +66,18 @@ void chain_end_session(struct chain *c)
 
 /* ---- events ---- */
 
+/* Down to the first that says no to the event: those below never see it. */
 static void feed_all(struct chain *c)
 {
-	for (unsigned i = 0; i < c->count; i++)
-		feed_member(c, &c->members[i]);
+	struct verdict ignored;
+
+	for (unsigned i = 0; i < c->count; i++) {
+		struct member *m = &c->members[i];
+
+		feed_member(c, m);
+		if (standing_of(c, m, c->event, &ignored) == STANDING_NO)
+			break;
+	}
 }
 
 void chain_event(struct chain *c, enum stage event)
@@ -199,6 +213,18 @@ void chain_late(struct chain *c)
 
 /* ---- recipients and the end of the message ---- */
 
+/* A no that every later answer of the message will be, too. */
+static bool is_lasting(const struct chain *c, const struct verdict *v)
+{
+	const struct member *m;
+
+	if (v->by < 0)
+		return false;
+	m = &c->members[v->by];
+	return m->connection == CONNECTION_REFUSED || m->state == MEMBER_NO ||
+	       m->state == MEMBER_FAILED;
+}
+
 void chain_rcpt_answered(struct chain *c, const struct verdict *verdict)
 {
 	struct journal *j = c->journal;
@@ -208,6 +234,11 @@ void chain_rcpt_answered(struct chain *c, const struct verdict *verdict)
 	journal_rcpt_answered(j, accepted, verdict->by);
 	if (accepted)
 		return;
+	if (is_lasting(c, verdict)) {
+		/* Nothing that those below could say matters any more. */
+		chain_release(c, (unsigned)verdict->by + 1);
+		return;
+	}
 	for (unsigned i = 0; i < c->count; i++) {
 		struct member *m = &c->members[i];
 
@@ -279,11 +310,12 @@ void chain_end_message(struct chain *c)
 void chain_watch(struct chain *c, struct watch *w)
 {
 	for (unsigned i = 0; i < c->count; i++) {
-		struct child *child = &c->members[i].child;
+		struct member *m = &c->members[i];
+		struct child *child = &m->child;
 
 		watch_until(w, child_deadline(child));
 		/* A negative descriptor keeps its place and is ignored. */
-		c->places[i] = watch_add(w, child->fd, child_events(child));
+		m->place = watch_add(w, child->fd, child_events(child));
 	}
 }
 
@@ -308,7 +340,8 @@ static void serve_member(struct chain *c, struct member *m, short revents)
 void chain_serve(struct chain *c, const struct watch *w)
 {
 	for (unsigned i = 0; i < c->count; i++)
-		serve_member(c, &c->members[i], w->fds[c->places[i]].revents);
+		serve_member(c, &c->members[i],
+			     w->fds[c->members[i].place].revents);
 	/* One child's word may be what another has waited for. */
 	feed_all(c);
 }

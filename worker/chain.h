@@ -20,7 +20,8 @@
 #include "worker/standing.h"
 #include "worker/watch.h"
 
-void chain_init(struct chain *c, const struct worker_env *env,
+/* False: no memory. */
+bool chain_init(struct chain *c, const struct worker_env *env,
 		struct arena *session_arena, struct arena *message_arena,
 		struct journal *journal, struct message *message);
 

@@ -46,9 +46,9 @@ void member_release(struct member *m)
 {
 	struct child *c = &m->child;
 
-	if (c->link == LINK_NONE)
-		return;
-	if (c->link == LINK_OPEN && !child_owes(c) && !buf_len(&c->out)) {
+	if (c->link != LINK_OPEN)
+		return; /* nothing said yet: the next message may use it */
+	if (!child_owes(c) && !buf_len(&c->out)) {
 		if (m->in_message && child_abort(c) != CHILD_OK)
 			child_close(c);
 		m->in_message = false;

@@ -52,6 +52,7 @@ struct member {
 	struct child child;
 	const struct conf_milter *conf;
 	unsigned index;
+	unsigned place; /* in the watch at hand */
 
 	/* this connection of the MTA */
 	bool joined;

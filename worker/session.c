@@ -32,8 +32,11 @@ struct session *session_new(const struct worker_env *env)
 			   MESSAGE_ARENA_EXTRA);
 	journal_init(&s->journal, &s->session_arena, &s->message_arena,
 		     env->conf->macros_max);
-	chain_init(&s->chain, env, &s->session_arena, &s->message_arena,
-		   &s->journal, &s->message);
+	if (!chain_init(&s->chain, env, &s->session_arena, &s->message_arena,
+			&s->journal, &s->message)) {
+		free(s);
+		return NULL;
+	}
 	return s;
 }
 

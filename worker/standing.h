@@ -26,9 +26,8 @@ struct chain {
 	bool mta_leadspc;	/* values come and go with their leading space */
 	enum mta mta;
 
-	struct member members[CONF_MILTERS_MAX];
+	struct member *members; /* on the heap, as long as the worker */
 	unsigned count;
-	unsigned places[CONF_MILTERS_MAX]; /* in the watch, of each member */
 
 	/* the event at hand */
 	enum stage event;
