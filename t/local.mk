@@ -69,10 +69,17 @@ UNIT_TESTS += t/unit/test_worker
 t_unit_test_worker_SOURCES = \
 	$(UNIT_SUPPORT) \
 	t/unit/worker/body.c \
+	t/unit/worker/chain.c \
+	t/unit/worker/child.c \
 	t/unit/worker/choose.c \
 	t/unit/worker/dialect.c \
+	t/unit/worker/edit.c \
 	t/unit/worker/journal.c \
 	t/unit/worker/message.c \
+	t/unit/worker/puppet.c \
+	t/unit/worker/puppet.h \
+	t/unit/worker/stand.c \
+	t/unit/worker/stand.h \
 	t/unit/worker/verdict.c
 t_unit_test_worker_CPPFLAGS = $(TEST_CPPFLAGS)
 t_unit_test_worker_CFLAGS = $(TEST_CFLAGS)
