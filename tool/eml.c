@@ -94,8 +94,7 @@ static bool push_header(struct arena *arena, struct eml *e,
 	return true;
 }
 
-static bool read_headers(struct arena *arena, struct slice *rest,
-			 struct eml *e)
+static bool read_headers(struct arena *arena, struct slice *rest, struct eml *e)
 {
 	struct slice before = *rest, line;
 

@@ -60,8 +60,7 @@ static void open_message(struct facts *f)
 static bool note_macro(struct facts *f, const struct command_macro *m)
 {
 	unsigned letter = (unsigned char)m->letter & 0x7f;
-	bool is_session = m->letter == SMFIC_CONNECT ||
-			  m->letter == SMFIC_HELO;
+	bool is_session = m->letter == SMFIC_CONNECT || m->letter == SMFIC_HELO;
 
 	if (m->letter == SMFIC_MAIL)
 		open_message(f);

@@ -49,8 +49,9 @@ static void macro_stage(struct buf *b, char letter)
 
 static void option_words(struct buf *b, const struct option *o)
 {
-	buf_printf(b, " version=%" PRIu32 " actions=0x%" PRIx32
-		      " protocol=0x%" PRIx32,
+	buf_printf(b,
+		   " version=%" PRIu32 " actions=0x%" PRIx32
+		   " protocol=0x%" PRIx32,
 		   o->version, o->actions, o->protocol);
 	for (unsigned i = 0; i < LIST_COUNT; i++)
 		if (o->has_list[i]) {
@@ -141,8 +142,8 @@ static void command_words(struct buf *b, const struct facts *f,
 /* Macros of MAIL come before it and belong to no message number yet. */
 static bool is_in_message(const struct facts *f, const struct command *c)
 {
-	if (c->kind == CMD_MACRO && (c->macro.letter == SMFIC_CONNECT ||
-				     c->macro.letter == SMFIC_HELO))
+	if (c->kind == CMD_MACRO &&
+	    (c->macro.letter == SMFIC_CONNECT || c->macro.letter == SMFIC_HELO))
 		return false;
 	return !f->is_fresh && c->kind != CMD_OPTNEG &&
 	       c->kind != CMD_CONNECT && c->kind != CMD_HELO &&

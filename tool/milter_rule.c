@@ -123,8 +123,9 @@ static bool take_number(struct cursor *c, const char *what, uint64_t max,
 	if (!take(c, what, &w))
 		return false;
 	if (!slice_to_u64(w->text, max, number_out))
-		return script_fail(c->error, w, "%s must be a number up to %llu",
-				   what, (unsigned long long)max);
+		return script_fail(c->error, w,
+				   "%s must be a number up to %llu", what,
+				   (unsigned long long)max);
 	return true;
 }
 
@@ -263,11 +264,16 @@ static bool read_condition(struct cursor *c, struct condition *k)
 		const char *name;
 		enum condition_kind kind;
 	} names[] = {
-		{ "sender", CONDITION_SENDER },	  { "rcpt", CONDITION_RCPT },
-		{ "helo", CONDITION_HELO },	  { "client", CONDITION_CLIENT },
-		{ "header", CONDITION_HEADER },	  { "body", CONDITION_BODY },
-		{ "macro", CONDITION_MACRO },	  { "session", CONDITION_SESSION },
-		{ "message", CONDITION_MESSAGE }, { "chance", CONDITION_CHANCE },
+		{ "sender", CONDITION_SENDER },
+		{ "rcpt", CONDITION_RCPT },
+		{ "helo", CONDITION_HELO },
+		{ "client", CONDITION_CLIENT },
+		{ "header", CONDITION_HEADER },
+		{ "body", CONDITION_BODY },
+		{ "macro", CONDITION_MACRO },
+		{ "session", CONDITION_SESSION },
+		{ "message", CONDITION_MESSAGE },
+		{ "chance", CONDITION_CHANCE },
 	};
 	const struct script_word *w;
 	size_t i = 0;
@@ -322,8 +328,8 @@ static bool add_action(struct cursor *c, struct rule *rule,
 
 	/* Full at every power of two: the array doubles. */
 	if (!(n & (n - 1))) {
-		struct action *actions = arena_take_n(
-			c->arena, n ? n * 2 : 1, sizeof(*actions));
+		struct action *actions =
+			arena_take_n(c->arena, n ? n * 2 : 1, sizeof(*actions));
 
 		if (!actions)
 			return script_fail(c->error, last(c),
@@ -391,15 +397,15 @@ static const struct {
 	const char *name;
 	enum answer_kind kind;
 } answer_names[] = {
-	{ "continue", ANSWER_CONTINUE },     { "accept", ANSWER_ACCEPT },
-	{ "reject", ANSWER_REJECT },	     { "tempfail", ANSWER_TEMPFAIL },
-	{ "reply", ANSWER_REPLYCODE },	     { "discard", ANSWER_DISCARD },
-	{ "skip", ANSWER_SKIP },	     { "progress", ANSWER_PROGRESS },
-	{ "shutdown", ANSWER_SHUTDOWN },     { "conn_fail", ANSWER_CONN_FAIL },
-	{ "addheader", ANSWER_ADDHEADER },   { "insheader", ANSWER_INSHEADER },
-	{ "chgheader", ANSWER_CHGHEADER },   { "replbody", ANSWER_REPLBODY },
-	{ "addrcpt", ANSWER_ADDRCPT },	     { "delrcpt", ANSWER_DELRCPT },
-	{ "chgfrom", ANSWER_CHGFROM },	     { "quarantine", ANSWER_QUARANTINE },
+	{ "continue", ANSWER_CONTINUE },   { "accept", ANSWER_ACCEPT },
+	{ "reject", ANSWER_REJECT },	   { "tempfail", ANSWER_TEMPFAIL },
+	{ "reply", ANSWER_REPLYCODE },	   { "discard", ANSWER_DISCARD },
+	{ "skip", ANSWER_SKIP },	   { "progress", ANSWER_PROGRESS },
+	{ "shutdown", ANSWER_SHUTDOWN },   { "conn_fail", ANSWER_CONN_FAIL },
+	{ "addheader", ANSWER_ADDHEADER }, { "insheader", ANSWER_INSHEADER },
+	{ "chgheader", ANSWER_CHGHEADER }, { "replbody", ANSWER_REPLBODY },
+	{ "addrcpt", ANSWER_ADDRCPT },	   { "delrcpt", ANSWER_DELRCPT },
+	{ "chgfrom", ANSWER_CHGFROM },	   { "quarantine", ANSWER_QUARANTINE },
 };
 
 static bool read_answer(struct cursor *c, struct rule *rule,

@@ -79,7 +79,7 @@ struct rule {
 struct rules {
 	/* What is answered to the offer; lists look into the script. */
 	struct option option;
-	bool is_forced; /* answer bits and version even if not offered */
+	bool is_forced;	 /* answer bits and version even if not offered */
 	bool wants_body; /* some condition looks into bodies */
 	struct rule *rules;
 	size_t count;

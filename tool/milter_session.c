@@ -16,9 +16,9 @@
 #define READ_SIZE ((size_t)64 * 1024)
 #define IN_MAX	  ((size_t)1024 * 1024)
 /* A script may answer any number of edits; the body is the largest of them. */
-#define OUT_MAX	  ((size_t)512 * 1024 * 1024)
+#define OUT_MAX ((size_t)512 * 1024 * 1024)
 /* With this much unread by the MTA nothing more is read from it. */
-#define OUT_FULL  ((size_t)4 * 1024 * 1024)
+#define OUT_FULL ((size_t)4 * 1024 * 1024)
 
 struct milter_session {
 	const struct player *player;
@@ -52,8 +52,7 @@ struct milter_session *milter_session_new(const struct player *player, int fd,
 	s->fd = fd;
 	buf_init(&s->in, IN_MAX);
 	buf_init(&s->out, OUT_MAX);
-	facts_init(&s->facts, number,
-		   player->save || player->rules.wants_body);
+	facts_init(&s->facts, number, player->save || player->rules.wants_body);
 	record_note(player->log, &s->facts, "open", SLICE_EMPTY);
 	return s;
 }
@@ -143,8 +142,8 @@ static void put_option(struct milter_session *s)
 /* One answer of a rule: suppressed like libmilter where promised away. */
 static void act_answer(struct milter_session *s, const struct answer *a)
 {
-	bool is_verdict = !answer_is_edit(a->kind) &&
-			  a->kind != ANSWER_PROGRESS;
+	bool is_verdict =
+		!answer_is_edit(a->kind) && a->kind != ANSWER_PROGRESS;
 	enum stage stage = command_stage(s->event);
 
 	if (s->event == CMD_OPTNEG && a->kind == ANSWER_CONTINUE) {
@@ -155,8 +154,7 @@ static void act_answer(struct milter_session *s, const struct answer *a)
 	if (is_verdict) {
 		s->is_answered = true;
 		/* Where no answer is known at all, the rule means it. */
-		if (stage != STAGE_COUNT && !is_answer_owed(s) &&
-		    !s->is_anyway)
+		if (stage != STAGE_COUNT && !is_answer_owed(s) && !s->is_anyway)
 			return;
 	}
 	put_answer(s, a);
@@ -217,8 +215,8 @@ static void act_default(struct milter_session *s)
 	static const struct answer go_on = { .kind = ANSWER_CONTINUE };
 
 	s->rule = NULL;
-	if (!s->is_answered && (is_answer_owed(s) ||
-				(s->is_anyway && s->event != CMD_ABORT)))
+	if (!s->is_answered &&
+	    (is_answer_owed(s) || (s->is_anyway && s->event != CMD_ABORT)))
 		act_answer(s, &go_on);
 }
 
@@ -269,8 +267,8 @@ static bool hear_packet(struct milter_session *s)
 	struct slice packet;
 	struct command command;
 	const char *why = "";
-	enum frame_result r = frame_peek(&s->in, MILTER_MTA_LENGTH_MAX,
-					 &packet);
+	enum frame_result r =
+		frame_peek(&s->in, MILTER_MTA_LENGTH_MAX, &packet);
 
 	if (r == FRAME_MORE)
 		return false;

@@ -52,13 +52,11 @@ static struct command settings_command(const struct actor *a,
 	else if (kind == CMD_HELO)
 		c.text = set->helo;
 	else if (kind == CMD_MAIL)
-		c.envelope =
-			(struct command_envelope){ set->sender.address,
-						   set->sender.args };
+		c.envelope = (struct command_envelope){ set->sender.address,
+							set->sender.args };
 	else if (kind == CMD_RCPT)
-		c.envelope =
-			(struct command_envelope){ set->rcpts[0].address,
-						   set->rcpts[0].args };
+		c.envelope = (struct command_envelope){ set->rcpts[0].address,
+							set->rcpts[0].args };
 	return c;
 }
 
@@ -283,9 +281,8 @@ static bool do_command(struct actor *a, const struct mta_step *s)
 
 static bool miss(struct actor *a, const char *wanted, const char *got)
 {
-	return report_fail(&a->report, "expect",
-			   "line %u: %s expected, got %s", a->line, wanted,
-			   got);
+	return report_fail(&a->report, "expect", "line %u: %s expected, got %s",
+			   a->line, wanted, got);
 }
 
 /* After raw bytes, or for a second answer, one is read for it. */
@@ -408,8 +405,8 @@ static void act(struct actor *a, const struct mta_script *script)
 {
 	for (size_t i = 0; i < script->count && !a->session.is_quit; i++) {
 		const struct mta_step *s = &script->steps[i];
-		bool is_expectation = s->kind >= STEP_EXPECT &&
-				      s->kind <= STEP_EXPECT_QUIET;
+		bool is_expectation =
+			s->kind >= STEP_EXPECT && s->kind <= STEP_EXPECT_QUIET;
 
 		if (a->session.is_broken && !is_expectation)
 			return;

@@ -4,7 +4,7 @@
 
 #include "shared/macro.h"
 
-#define HOSTNAME "mta.example.org"
+#define HOSTNAME  "mta.example.org"
 #define VALUE_MAX 1024
 
 static const char *const defaults_postfix[STAGE_COUNT] = {
@@ -80,8 +80,7 @@ static struct slice about_client(const struct mta_settings *set,
 	return SLICE_EMPTY;
 }
 
-static struct slice about_mta(const struct mta_settings *set,
-			      struct slice name)
+static struct slice about_mta(const struct mta_settings *set, struct slice name)
 {
 	bool is_postfix = set->habits == MTA_POSTFIX;
 
@@ -101,8 +100,7 @@ static struct slice about_mta(const struct mta_settings *set,
 	return SLICE_EMPTY;
 }
 
-static struct slice about_rcpt(const struct mta_known *known,
-			       struct slice name)
+static struct slice about_rcpt(const struct mta_known *known, struct slice name)
 {
 	bool is_refused = known->rcpt_refusal.len > 0;
 
@@ -112,8 +110,7 @@ static struct slice about_rcpt(const struct mta_known *known,
 		return is_refused ? known->rcpt_refusal :
 				    without_brackets(known->rcpt);
 	if (slice_is(name, "rcpt_host"))
-		return is_refused ? SLICE_LIT("5.1.1") :
-				    domain_of(known->rcpt);
+		return is_refused ? SLICE_LIT("5.1.1") : domain_of(known->rcpt);
 	if (slice_is(name, "rcpt_mailer"))
 		return is_refused ? SLICE_LIT("error") : SLICE_LIT("smtp");
 	return SLICE_EMPTY;
@@ -191,8 +188,8 @@ bool mta_macro_pairs(const struct mta_settings *set,
 	const char *const *defaults = set->habits == MTA_POSTFIX ?
 					      defaults_postfix :
 					      defaults_sendmail;
-	struct slice names = list.is_given ? list.names :
-					     slice_str(defaults[stage]);
+	struct slice names =
+		list.is_given ? list.names : slice_str(defaults[stage]);
 	struct slice rest = names, name;
 	char words[VALUE_MAX];
 
@@ -202,8 +199,8 @@ bool mta_macro_pairs(const struct mta_settings *set,
 		if (!name.len)
 			continue;
 		value = value_of(set, known, stage, name, words);
-		if (value.len && (!buf_add_str(out, name) ||
-				  !buf_add_str(out, value)))
+		if (value.len &&
+		    (!buf_add_str(out, name) || !buf_add_str(out, value)))
 			return false;
 	}
 	return list.is_given || add_given(set, stage, names, out);

@@ -19,7 +19,7 @@
 #define EXIT_USAGE 2
 #define FILE_MAX   ((size_t)1024 * 1024 * 1024)
 /* Repeated options are kept in arrays of this many at most. */
-#define LIST_MAX   10000
+#define LIST_MAX 10000
 
 enum {
 	OPT_SOCKET = 1,
@@ -110,14 +110,13 @@ static const char usage[] =
 	"plays the MTA to a milter; exit status: 0 accept, 10 reject,\n"
 	"11 tempfail, 12 discard, 13 quarantine, 20 failure, 2 usage\n";
 
-static const char default_message[] =
-	"From: Sender <sender@example.org>\n"
-	"To: Recipient <rcpt@example.net>\n"
-	"Subject: a test\n"
-	"Date: Thu, 01 Jan 2026 12:00:00 +0000\n"
-	"Message-ID: <test@example.org>\n"
-	"\n"
-	"A test message.\n";
+static const char default_message[] = "From: Sender <sender@example.org>\n"
+				      "To: Recipient <rcpt@example.net>\n"
+				      "Subject: a test\n"
+				      "Date: Thu, 01 Jan 2026 12:00:00 +0000\n"
+				      "Message-ID: <test@example.org>\n"
+				      "\n"
+				      "A test message.\n";
 
 /* What is being read into. */
 struct reading {
@@ -459,8 +458,8 @@ static bool load_script(struct reading *r)
 	if (!script)
 		return complain(name, "no memory");
 	if (!mta_script_parse(r->arena, text, script, &error)) {
-		fprintf(stderr, "sekisho-mta: %s:%u:%u: %s\n", name,
-			error.line, error.column, error.text);
+		fprintf(stderr, "sekisho-mta: %s:%u:%u: %s\n", name, error.line,
+			error.column, error.text);
 		return false;
 	}
 	r->set->script = script;

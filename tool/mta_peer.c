@@ -12,10 +12,10 @@
 
 #define READ_SIZE ((size_t)64 * 1024)
 /* Edits without end are a mistake of the milter, not a reason to swap. */
-#define IN_MAX	  ((size_t)64 * 1024 * 1024)
-#define OUT_MAX	  ((size_t)64 * 1024 * 1024)
+#define IN_MAX	((size_t)64 * 1024 * 1024)
+#define OUT_MAX ((size_t)64 * 1024 * 1024)
 /* More than this much is sent before more is queued. */
-#define OUT_FULL  ((size_t)256 * 1024)
+#define OUT_FULL ((size_t)256 * 1024)
 
 static bool fail(struct mta_peer *p, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -170,8 +170,7 @@ bool mta_peer_drain(struct mta_peer *p, uint64_t limit)
 
 	drop_packet(p);
 	while (buf_len(&p->in) == 0) {
-		if (io_wait(p->fd, POLLIN, deadline) != IO_OK ||
-		    !read_once(p))
+		if (io_wait(p->fd, POLLIN, deadline) != IO_OK || !read_once(p))
 			return true;
 	}
 	return false;

@@ -239,8 +239,8 @@ static bool say_rcpts_at_once(struct player *p)
 		bool is_owed;
 
 		p->session.known.rcpt = p->set->rcpts[i].address;
-		if (!mta_session_send(&p->session, &c,
-				      p->set->rcpts[i].address, &is_owed))
+		if (!mta_session_send(&p->session, &c, p->set->rcpts[i].address,
+				      &is_owed))
 			return false;
 		owed += is_owed;
 	}
@@ -272,8 +272,7 @@ static bool say_rcpts(struct player *p)
 static void accept_rest(struct player *p)
 {
 	while (p->rcpts_done < p->set->rcpt_count) {
-		const struct mta_address *to =
-			&p->set->rcpts[p->rcpts_done++];
+		const struct mta_address *to = &p->set->rcpts[p->rcpts_done++];
 
 		report_rcpt(&p->report, to->address,
 			    to->is_refused ? FATE_REFUSED : FATE_ACCEPTED);
@@ -332,8 +331,8 @@ static bool say_body(struct player *p, const struct eml *eml)
 
 		c.body = slice_head(rest, p->set->chunk);
 		snprintf(size, sizeof(size), "%zu", c.body.len);
-		if (!judge(p, mta_session_step(&p->session, &c,
-					       slice_str(size)),
+		if (!judge(p,
+			   mta_session_step(&p->session, &c, slice_str(size)),
 			   STAGE_BODY))
 			return false;
 		if (p->session.skipped & (1u << STAGE_BODY))
@@ -537,8 +536,8 @@ static void play_message(struct player *p, const struct mta_file *file)
 static void end_session(struct player *p)
 {
 	bool is_postfix = p->set->habits == MTA_POSTFIX;
-	bool is_accepted = p->standing.is_given &&
-			   p->standing.verdict == VERDICT_ACCEPT;
+	bool is_accepted =
+		p->standing.is_given && p->standing.verdict == VERDICT_ACCEPT;
 
 	if (is_postfix && !is_accepted)
 		mta_session_tell(&p->session, CMD_ABORT);

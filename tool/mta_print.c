@@ -186,8 +186,8 @@ static void json_steps(struct buf *b, const struct report *r)
 		const char *answer = script_answer_name(s->answer);
 
 		if (s->how != REPORT_ANSWERED)
-			answer = s->how == REPORT_NOT_SENT ? "not sent" :
-							     "none";
+			answer =
+				s->how == REPORT_NOT_SENT ? "not sent" : "none";
 		json_key(b, NULL);
 		add(b, "{");
 		json_str(b, "stage", slice_str(s->stage));

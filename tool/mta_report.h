@@ -78,7 +78,7 @@ struct report {
 	unsigned message;
 	struct slice file;
 	struct slice queue_id;
-	struct slice sender;	 /* after the edits */
+	struct slice sender;	  /* after the edits */
 	struct slice sender_args; /* given by CHGFROM */
 	struct report_step *steps, *last_step;
 	struct report_edit *edits, *last_edit;

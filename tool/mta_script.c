@@ -293,11 +293,10 @@ bool mta_script_parse(struct arena *arena, struct slice text,
 			return script_fail(error_out, peek(&c),
 					   "one word too many: %.*s",
 					   SLICE_ARG(peek(&c)->text));
-		script_out->has_expectations |=
-			s->kind == STEP_EXPECT ||
-			s->kind == STEP_EXPECT_NONE ||
-			s->kind == STEP_EXPECT_CLOSE ||
-			s->kind == STEP_EXPECT_QUIET;
+		script_out->has_expectations |= s->kind == STEP_EXPECT ||
+						s->kind == STEP_EXPECT_NONE ||
+						s->kind == STEP_EXPECT_CLOSE ||
+						s->kind == STEP_EXPECT_QUIET;
 	}
 	script_out->count = script.count;
 	return true;

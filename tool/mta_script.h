@@ -23,7 +23,7 @@ enum mta_step_kind {
 	STEP_COMMAND,
 	STEP_WAIT,
 	STEP_RAW,
-	STEP_EXPECT, /* an answer */
+	STEP_EXPECT,	  /* an answer */
 	STEP_EXPECT_NONE, /* no answer was owed */
 	STEP_EXPECT_CLOSE,
 	STEP_EXPECT_QUIET, /* nothing comes for so long */
@@ -33,15 +33,15 @@ enum mta_step_kind {
 
 struct mta_step {
 	enum mta_step_kind kind;
-	struct command command; /* COMMAND */
-	bool has_words;		/* COMMAND: else the settings' own are meant */
-	uint64_t times;		/* COMMAND body: so often */
-	uint64_t time;		/* WAIT, EXPECT_QUIET; microseconds */
-	struct slice bytes;	/* RAW */
+	struct command command;	 /* COMMAND */
+	bool has_words;		 /* COMMAND: else the settings' own are meant */
+	uint64_t times;		 /* COMMAND body: so often */
+	uint64_t time;		 /* WAIT, EXPECT_QUIET; microseconds */
+	struct slice bytes;	 /* RAW */
 	enum answer_kind answer; /* EXPECT */
-	struct slice pattern;	/* EXPECT reply; empty: any */
-	struct mta_macro macro; /* MACRO */
-	bool fills;		/* FILL */
+	struct slice pattern;	 /* EXPECT reply; empty: any */
+	struct mta_macro macro;	 /* MACRO */
+	bool fills;		 /* FILL */
 	unsigned line;
 };
 

@@ -5,14 +5,14 @@
 #include "shared/clock.h"
 #include "tool/script.h"
 
-#define MACROS_MAX   ((size_t)64 * 1024)
-#define SESSION_MAX  ((size_t)4 * 1024 * 1024)
+#define MACROS_MAX  ((size_t)64 * 1024)
+#define SESSION_MAX ((size_t)4 * 1024 * 1024)
 /* How long a milter may take to close after QUIT; longer is no fault. */
-#define DRAIN_TIME   (2 * CLOCK_S)
-#define BIT(kind)    (UINT32_C(1) << (kind))
-#define GO_ON_OR_NO                                              \
-	(BIT(ANSWER_CONTINUE) | BIT(ANSWER_REJECT) |             \
-	 BIT(ANSWER_TEMPFAIL) | BIT(ANSWER_REPLYCODE))
+#define DRAIN_TIME (2 * CLOCK_S)
+#define BIT(kind)  (UINT32_C(1) << (kind))
+#define GO_ON_OR_NO                                                            \
+	(BIT(ANSWER_CONTINUE) | BIT(ANSWER_REJECT) | BIT(ANSWER_TEMPFAIL) |    \
+	 BIT(ANSWER_REPLYCODE))
 
 /*
  * What may be answered to each stage: the part that both MTAs survive
@@ -126,8 +126,7 @@ static bool negotiate(struct mta_session *s)
 		return report_fail(s->report, "optneg",
 				   "answered with %s instead",
 				   script_answer_name(answer.kind));
-	if (!check_option(s, &answer.option) ||
-	    !keep_option(s, &answer.option))
+	if (!check_option(s, &answer.option) || !keep_option(s, &answer.option))
 		return false;
 	report_option(s, since);
 	return true;
@@ -279,8 +278,8 @@ static bool check_header_edit(struct mta_session *s, const struct answer *a)
 		return report_fail(s->report, "eom", "%s without a name",
 				   script_answer_name(a->kind));
 	for (size_t i = 0; i < v.len; i++) {
-		bool is_fold = i + 1 < v.len && (v.data[i + 1] == ' ' ||
-						 v.data[i + 1] == '\t');
+		bool is_fold = i + 1 < v.len &&
+			       (v.data[i + 1] == ' ' || v.data[i + 1] == '\t');
 
 		if (v.data[i] == '\r' || (v.data[i] == '\n' && !is_fold)) {
 			report_warn(s->report,
@@ -389,8 +388,8 @@ enum answer_kind mta_session_receive(struct mta_session *s, enum stage stage,
 	step.time = clock_now() - since;
 	report_step(s->report, &step);
 	/* The report's copy lives on, the packet does not. */
-	s->reply = s->report->last_step ? s->report->last_step->text :
-					  SLICE_EMPTY;
+	s->reply =
+		s->report->last_step ? s->report->last_step->text : SLICE_EMPTY;
 	if (answer.kind == ANSWER_SKIP)
 		s->skipped |= BIT(stage);
 	return answer.kind;

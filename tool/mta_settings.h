@@ -55,7 +55,7 @@ struct mta_settings {
 
 	struct mta_file *files; /* at least one */
 	size_t file_count;
-	unsigned repeat;   /* each file so many times */
+	unsigned repeat; /* each file so many times */
 	unsigned sessions;
 	unsigned parallel;
 

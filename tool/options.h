@@ -23,9 +23,9 @@ struct options {
 	const char *program;
 	const struct options_row *rows;
 	size_t row_count;
-	char *const *args; /* NULL at the end; begins behind the program */
+	char *const *args;   /* NULL at the end; begins behind the program */
 	const char *letters; /* the rest of "-abc" */
-	bool is_over; /* after `--` */
+	bool is_over;	     /* after `--` */
 };
 
 #define OPTIONS_END   0

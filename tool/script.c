@@ -36,8 +36,8 @@ bool script_fail(struct script_error *error, const struct script_word *word,
 	return false;
 }
 
-static void *grown(struct arena *a, const void *old, size_t count,
-		   size_t *room, size_t size)
+static void *grown(struct arena *a, const void *old, size_t count, size_t *room,
+		   size_t size)
 {
 	size_t room_now = *room ? *room * 2 : 8;
 	char *items = arena_take_n(a, room_now, size);
@@ -49,16 +49,14 @@ static void *grown(struct arena *a, const void *old, size_t count,
 	return items;
 }
 
-static bool push_word(struct lexer *x, struct words *w,
-		      struct script_word word)
+static bool push_word(struct lexer *x, struct words *w, struct script_word word)
 {
 	if (w->count == w->room) {
 		void *items = grown(x->arena, w->items, w->count, &w->room,
 				    sizeof(*w->items));
 
 		if (!items)
-			return script_fail(x->error, &word,
-					   "script too long");
+			return script_fail(x->error, &word, "script too long");
 		w->items = items;
 	}
 	w->items[w->count++] = word;

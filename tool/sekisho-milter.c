@@ -65,7 +65,8 @@ static void on_stop(int sig)
 
 static const char usage[] =
 	"usage: sekisho-milter -s SOCKET [-c SCRIPT | -f FILE] [--log FILE]\n"
-	"           [--save DIRECTORY] [--ready-fd N] [--mode OCTAL] [--seed N]\n"
+	"           [--save DIRECTORY] [--ready-fd N] [--mode OCTAL] [--seed "
+	"N]\n"
 	"plays a child milter; see sekisho-milter(1)\n";
 
 static int complain(const char *what, const char *why)
@@ -105,8 +106,8 @@ static void accept_all(struct loop *l)
 			     SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0)
 			return;
-		l->sessions[l->count] = milter_session_new(&l->player, fd,
-							   ++l->accepted);
+		l->sessions[l->count] =
+			milter_session_new(&l->player, fd, ++l->accepted);
 		if (l->sessions[l->count])
 			l->count++;
 	}
@@ -121,8 +122,8 @@ static void fill_polls(struct loop *l, uint64_t *when_out)
 		int fd = milter_session_fd(l->sessions[i]);
 
 		l->polls[i] = (struct pollfd){ events ? fd : -1, events, 0 };
-		*when_out = clock_earlier(
-			*when_out, milter_session_when(l->sessions[i]));
+		*when_out = clock_earlier(*when_out,
+					  milter_session_when(l->sessions[i]));
 	}
 	l->polls[l->count] = (struct pollfd){ l->listener, POLLIN, 0 };
 }

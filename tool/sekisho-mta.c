@@ -35,8 +35,7 @@ static void add_up(struct shared_totals *all, const struct mta_totals *mine)
 }
 
 /* Takes session after session until all are taken. */
-static void play_some(const struct mta_settings *set,
-		      struct shared_totals *all)
+static void play_some(const struct mta_settings *set, struct shared_totals *all)
 {
 	unsigned number;
 
@@ -81,8 +80,8 @@ static unsigned play_in_parallel(const struct mta_settings *set,
 static void print_totals(const struct mta_settings *set,
 			 const struct shared_totals *all, uint64_t time)
 {
-	bool goes_aside = set->is_json ||
-			  (set->output && strcmp(set->output, "-") == 0);
+	bool goes_aside =
+		set->is_json || (set->output && strcmp(set->output, "-") == 0);
 	FILE *to = goes_aside ? stderr : stdout;
 
 	fprintf(to, "%u sessions, %u messages:", all->sessions, all->messages);

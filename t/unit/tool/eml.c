@@ -32,14 +32,13 @@ Test(eml, headers_and_body)
 		{ "A: 1\n", "A= 1|", "" },
 		{ "A: 1\nB:2\n\nbody\n", "A= 1|B=2|", "body\r\n" },
 		{ "A: 1\r\nB:2\r\n\r\nbody\r\n", "A= 1|B=2|", "body\r\n" },
-		{ "A: 1\n  more\n\tmore\nB: 2\n\n", "A= 1\n  more\n\tmore|B= 2|",
-		  "" },
+		{ "A: 1\n  more\n\tmore\nB: 2\n\n",
+		  "A= 1\n  more\n\tmore|B= 2|", "" },
 		{ "A : 1\n\n", "A= 1|", "" },
 		{ "A:\n\n", "A=|", "" },
 		{ "From x Mon\nA: 1\n\nb", "A= 1|", "b\r\n" },
 		{ "no header\nA: 1\n", "", "no header\r\nA: 1\r\n" },
-		{ "A: 1\nno header\n\nx", "A= 1|",
-		  "no header\r\n\r\nx\r\n" },
+		{ "A: 1\nno header\n\nx", "A= 1|", "no header\r\n\r\nx\r\n" },
 		{ " folded\nA: 1\n", "", " folded\r\nA: 1\r\n" },
 		{ "A B: 1\n", "", "A B: 1\r\n" },
 		{ "A: 1\n\na\rb\n.\n", "A= 1|", "a\rb\r\n.\r\n" },
@@ -54,8 +53,8 @@ Test(eml, headers_and_body)
 
 		buf_init(&b, 65536);
 		cr_assert(eml_parse(
-			&arena,
-			page_end_put(&page, slice_str(cases[i].text)), &e));
+			&arena, page_end_put(&page, slice_str(cases[i].text)),
+			&e));
 		for (size_t k = 0; k < e.count; k++)
 			cr_assert(buf_add(&b, e.headers[k].name) &&
 				  buf_add_byte(&b, '=') &&

@@ -67,9 +67,9 @@ Test(milter_rule, needs_are_found_out)
 Test(milter_rule, actions_in_order)
 {
 	static const enum answer_kind answers[] = {
-		ANSWER_INSHEADER, ANSWER_CHGHEADER, ANSWER_ADDRCPT,
-		ANSWER_ADDRCPT_PAR, ANSWER_DELRCPT, ANSWER_CHGFROM,
-		ANSWER_QUARANTINE, ANSWER_PROGRESS, ANSWER_REPLYCODE,
+		ANSWER_INSHEADER,   ANSWER_CHGHEADER, ANSWER_ADDRCPT,
+		ANSWER_ADDRCPT_PAR, ANSWER_DELRCPT,   ANSWER_CHGFROM,
+		ANSWER_QUARANTINE,  ANSWER_PROGRESS,  ANSWER_REPLYCODE,
 	};
 	const struct rule *r;
 
@@ -142,9 +142,8 @@ Test(milter_rule, mistakes_are_found)
 					  &rules, &error),
 			      "%s", cases[i].text);
 		cr_expect_eq(error.line, cases[i].line, "%s", cases[i].text);
-		cr_expect_eq(error.column, cases[i].column,
-			     "%s: column %u, %s", cases[i].text, error.column,
-			     error.text);
+		cr_expect_eq(error.column, cases[i].column, "%s: column %u, %s",
+			     cases[i].text, error.column, error.text);
 	}
 }
 

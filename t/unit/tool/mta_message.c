@@ -31,8 +31,8 @@ static void end(void)
 
 TestSuite(mta_message, .init = begin, .fini = end);
 
-static void header_edit(enum answer_kind kind, uint32_t index,
-			const char *name, const char *value)
+static void header_edit(enum answer_kind kind, uint32_t index, const char *name,
+			const char *value)
 {
 	struct answer a = { .kind = kind };
 

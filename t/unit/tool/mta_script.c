@@ -36,8 +36,8 @@ Test(mta_script, commands)
 	      "unknown \"FOO bar\"; quit_nc; connect mx; connect mx /sock\n"
 	      "quit");
 	static const enum command_kind kinds[] = {
-		CMD_CONNECT, CMD_HELO, CMD_MAIL, CMD_RCPT, CMD_DATA,
-		CMD_HEADER, CMD_EOH, CMD_BODY, CMD_EOM, CMD_ABORT,
+		CMD_CONNECT, CMD_HELO,	  CMD_MAIL,    CMD_RCPT,    CMD_DATA,
+		CMD_HEADER,  CMD_EOH,	  CMD_BODY,    CMD_EOM,	    CMD_ABORT,
 		CMD_UNKNOWN, CMD_QUIT_NC, CMD_CONNECT, CMD_CONNECT, CMD_QUIT,
 	};
 
@@ -60,9 +60,9 @@ Test(mta_script, everything_else)
 	parse("wait 20ms; raw 000000; expect reply \"550*\"; expect none\n"
 	      "expect close; expect quiet 1s; macro mail {x} y; fill no");
 	static const enum mta_step_kind kinds[] = {
-		STEP_WAIT,	   STEP_RAW,	      STEP_EXPECT,
-		STEP_EXPECT_NONE,  STEP_EXPECT_CLOSE, STEP_EXPECT_QUIET,
-		STEP_MACRO,	   STEP_FILL,
+		STEP_WAIT,	  STEP_RAW,	     STEP_EXPECT,
+		STEP_EXPECT_NONE, STEP_EXPECT_CLOSE, STEP_EXPECT_QUIET,
+		STEP_MACRO,	  STEP_FILL,
 	};
 
 	cr_assert_eq(script.count, COUNT(kinds));
@@ -82,25 +82,30 @@ Test(mta_script, mistakes_are_found)
 		const char *text;
 		unsigned line, column;
 	} cases[] = {
-		{ "sing", 1, 1 },	       { "optneg", 1, 1 },
-		{ "header X", 1, 8 },	       { "body", 1, 1 },
-		{ "body \"\"", 1, 6 },	       { "eom now", 1, 5 },
-		{ "expect", 1, 1 },	       { "expect rain", 1, 8 },
-		{ "expect quiet", 1, 8 },      { "wait soon", 1, 6 },
-		{ "raw xyz", 1, 5 },	       { "macro dinner a b", 1, 7 },
-		{ "helo\n\nfill maybe", 3, 6 }, { "connect a b c", 1, 13 },
+		{ "sing", 1, 1 },
+		{ "optneg", 1, 1 },
+		{ "header X", 1, 8 },
+		{ "body", 1, 1 },
+		{ "body \"\"", 1, 6 },
+		{ "eom now", 1, 5 },
+		{ "expect", 1, 1 },
+		{ "expect rain", 1, 8 },
+		{ "expect quiet", 1, 8 },
+		{ "wait soon", 1, 6 },
+		{ "raw xyz", 1, 5 },
+		{ "macro dinner a b", 1, 7 },
+		{ "helo\n\nfill maybe", 3, 6 },
+		{ "connect a b c", 1, 13 },
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct script_error error = { 0 };
 
-		cr_assert_not(mta_script_parse(&arena,
-					       slice_str(cases[i].text),
+		cr_assert_not(mta_script_parse(&arena, slice_str(cases[i].text),
 					       &script, &error),
 			      "%s", cases[i].text);
 		cr_expect_eq(error.line, cases[i].line, "%s", cases[i].text);
-		cr_expect_eq(error.column, cases[i].column,
-			     "%s: column %u, %s", cases[i].text, error.column,
-			     error.text);
+		cr_expect_eq(error.column, cases[i].column, "%s: column %u, %s",
+			     cases[i].text, error.column, error.text);
 	}
 }

@@ -93,8 +93,8 @@ Test(script, errors_name_the_place)
 		struct script_error error = { 0 };
 		struct script s;
 
-		cr_assert_not(script_parse(&arena, slice_str(cases[i].text),
-					   &s, &error),
+		cr_assert_not(script_parse(&arena, slice_str(cases[i].text), &s,
+					   &error),
 			      "case %zu", i);
 		cr_expect_eq(error.line, cases[i].line, "case %zu: line %u", i,
 			     error.line);
@@ -109,8 +109,8 @@ Test(script, words_know_where_they_stand)
 	struct script_error error;
 	struct script s;
 
-	cr_assert(script_parse(&arena, SLICE_LIT("a bb\n  c \"d\""), &s,
-			       &error));
+	cr_assert(
+		script_parse(&arena, SLICE_LIT("a bb\n  c \"d\""), &s, &error));
 	cr_expect_eq(s.statements[0].words[1].column, 3);
 	cr_expect_eq(s.statements[1].words[0].line, 2);
 	cr_expect_eq(s.statements[1].words[0].column, 3);
@@ -130,8 +130,8 @@ Test(script, a_script_larger_than_its_arena_fails)
 	for (size_t i = 1; i < sizeof(text); i += 2)
 		text[i] = ' ';
 	arena_init(&small, 65536);
-	cr_expect_not(script_parse(&small, slice_of(text, sizeof(text)), &s,
-				   &error));
+	cr_expect_not(
+		script_parse(&small, slice_of(text, sizeof(text)), &s, &error));
 	cr_expect_str_eq(error.text, "script too long");
 	arena_deinit(&small);
 }
@@ -149,9 +149,8 @@ Test(script, cut_at_every_byte_never_reads_past_the_end)
 		struct script_error error;
 		struct script s;
 
-		if (script_parse(&arena,
-				 page_end_put(&page, slice_of(text, n)), &s,
-				 &error))
+		if (script_parse(&arena, page_end_put(&page, slice_of(text, n)),
+				 &s, &error))
 			whole++;
 	}
 	page_end_close(&page);
