@@ -143,6 +143,22 @@ without_readme() {
 }
 nothing "every folder says what is in it" "$(without_readme)"
 
+# What a README names is there: `folder/file.c`, [text](file).
+dead_names() {
+	local f name
+	for f in README.md ./*/README.md; do
+		grep -oE '`(shared|worker|server|tool|t|script)/[a-z0-9_./-]+\.(c|h|sh|md)`' \
+			"$f" | tr -d '`' | while read -r name; do
+			[ -e "$name" ] || echo "$f: $name"
+		done
+		grep -oE '\]\([A-Za-z0-9_./-]+\)' "$f" | tr -d '])(' |
+			while read -r name; do
+				[ -e "$(dirname "$f")/$name" ] || echo "$f: $name"
+			done
+	done
+}
+nothing "what a README names is there" "$(dead_names)"
+
 broken_scripts() {
 	local f
 	for f in script/* .ci/run t/lib/*.sh t/e2e/*.t t/peers/*.sh; do
