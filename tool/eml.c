@@ -96,7 +96,7 @@ static bool push_header(struct arena *arena, struct eml *e,
 
 static bool read_headers(struct arena *arena, struct slice *rest, struct eml *e)
 {
-	struct slice before = *rest, line;
+	struct slice before, line;
 
 	if (slice_starts(*rest, "From "))
 		next_line(rest, &line);

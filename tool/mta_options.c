@@ -448,7 +448,7 @@ static bool load_script(struct reading *r)
 	const char *name = r->script_file ? r->script_file : "script";
 	struct slice text = slice_str(r->script);
 	struct mta_script *script;
-	struct script_error error;
+	struct script_error error = { 0 };
 
 	if (!r->script && !r->script_file)
 		return true;

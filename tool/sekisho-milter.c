@@ -196,7 +196,7 @@ static bool read_script(const struct settings *set, struct arena *arena,
 {
 	struct slice script = slice_str(set->script);
 	const char *name = set->script_file ? set->script_file : "script";
-	struct script_error error;
+	struct script_error error = { 0 };
 
 	if (set->script_file) {
 		if (!read_file(set->script_file, text)) {
