@@ -174,6 +174,7 @@ E2E_TESTS = \
 	t/e2e/26-joining.t \
 	t/e2e/27-deadlines.t \
 	t/e2e/28-limits.t \
+	t/e2e/29-dialects.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
@@ -189,6 +190,7 @@ E2E_TESTS = \
 	t/e2e/66-peer-all-six.t \
 	t/e2e/67-peer-free-and-late.t \
 	t/e2e/68-peer-failures.t \
+	t/e2e/71-malformed-commands.t \
 	t/e2e/80-rights.t \
 	t/e2e/90-fuzz-replay.t
 
@@ -215,6 +217,7 @@ EXTRA_DIST += \
 	t/e2e/26-joining.t \
 	t/e2e/27-deadlines.t \
 	t/e2e/28-limits.t \
+	t/e2e/29-dialects.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
@@ -230,6 +233,7 @@ EXTRA_DIST += \
 	t/e2e/66-peer-all-six.t \
 	t/e2e/67-peer-free-and-late.t \
 	t/e2e/68-peer-failures.t \
+	t/e2e/71-malformed-commands.t \
 	t/e2e/80-rights.t \
 	t/e2e/90-fuzz-replay.t \
 	t/lib/banned.txt \
@@ -240,6 +244,7 @@ EXTRA_DIST += \
 	t/lib/limit.sh \
 	t/lib/mail.sh \
 	t/lib/processes.sh \
+	t/lib/raw_mta.py \
 	t/lib/smtp_send.py
 
 # Corpora, vectors and the peers' settings are many small files.
