@@ -11,6 +11,8 @@ shared_libshared_a_SOURCES = \
 	shared/buf.h \
 	shared/clock.c \
 	shared/clock.h \
+	shared/cond.h \
+	shared/cond_match.h \
 	shared/conf.h \
 	shared/conf_check.c \
 	shared/conf_lines.c \
@@ -24,6 +26,7 @@ shared_libshared_a_SOURCES = \
 	shared/conf_value.h \
 	shared/endpoint.c \
 	shared/endpoint.h \
+	shared/facts.h \
 	shared/header_list.c \
 	shared/header_list.h \
 	shared/io.c \
@@ -42,8 +45,12 @@ shared_libshared_a_SOURCES = \
 	shared/milter_name.c \
 	shared/milter_option.c \
 	shared/milter_option.h \
+	shared/mime_text.h \
+	shared/network.h \
 	shared/slice.c \
-	shared/slice.h
+	shared/slice.h \
+	shared/table.h \
+	shared/tri.h
 shared_libshared_a_CPPFLAGS = $(AM_CPPFLAGS) $(PCRE2_CFLAGS)
 
 EXTRA_DIST += shared/README.md
