@@ -190,6 +190,7 @@ E2E_TESTS = \
 	t/e2e/66-peer-all-six.t \
 	t/e2e/67-peer-free-and-late.t \
 	t/e2e/68-peer-failures.t \
+	t/e2e/70-load.t \
 	t/e2e/71-malformed-commands.t \
 	t/e2e/80-rights.t \
 	t/e2e/90-fuzz-replay.t
@@ -233,15 +234,18 @@ EXTRA_DIST += \
 	t/e2e/66-peer-all-six.t \
 	t/e2e/67-peer-free-and-late.t \
 	t/e2e/68-peer-failures.t \
+	t/e2e/70-load.t \
 	t/e2e/71-malformed-commands.t \
 	t/e2e/80-rights.t \
 	t/e2e/90-fuzz-replay.t \
+	t/lib/account.py \
 	t/lib/banned.txt \
 	t/lib/chain.sh \
 	t/lib/criterion.sh \
 	t/lib/crowd.py \
 	t/lib/house.sh \
 	t/lib/limit.sh \
+	t/lib/load.sh \
 	t/lib/mail.sh \
 	t/lib/processes.sh \
 	t/lib/raw_mta.py \
