@@ -199,15 +199,15 @@ unsigned chain_waits_for(const struct chain *c)
 
 void chain_late(struct chain *c)
 {
-	for (unsigned i = 0; i < c->count; i++) {
-		struct member *m = &c->members[i];
-		struct verdict ignored;
+	struct verdict v;
 
-		if (!member_is_enforced(m) || !member_is_going(m) ||
-		    standing_of(c, m, c->event, &ignored) != STANDING_WAIT)
-			continue;
-		m->child.why = "our own deadline came first";
-		standing_fail(c, m, CHILD_LATE);
+	/* No further than to the first whose policy decides the event. */
+	for (unsigned i = 0; i < c->count && !chain_decided(c, &v); i++) {
+		struct member *m = &c->members[i];
+
+		if (member_is_enforced(m) && member_is_going(m) &&
+		    standing_of(c, m, c->event, &v) == STANDING_WAIT)
+			standing_late(c, m);
 	}
 }
 
@@ -243,10 +243,11 @@ void chain_rcpt_answered(struct chain *c, const struct verdict *verdict)
 		struct member *m = &c->members[i];
 
 		/* Still owing: hear.c marks it when its answer comes. */
-		if (member_is_going(m) && m->mark.rcpts > at &&
-		    m->told_rcpt == at && !m->rcpt_refused &&
+		if (m->joined && m->mark.rcpts > at && !m->rcpt_refused &&
 		    !child_owes(&m->child))
 			hear_believes(c, m, at);
+		else if (m->state == MEMBER_FAILED)
+			standing_forgive(c, m, at);
 	}
 }
 

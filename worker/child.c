@@ -381,6 +381,17 @@ enum child_result child_answer(struct child *c, struct answer *answer_out,
 
 /* ---- telling ---- */
 
+bool child_in_step(const struct child *c)
+{
+	return !child_owes(c) && !c->unanswered_tail && !buf_len(&c->out);
+}
+
+bool child_is_quiet(const struct child *c)
+{
+	return child_owes(c) ||
+	       (!buf_len(&c->in) && io_peek(c->fd) == IO_AGAIN);
+}
+
 bool child_wants(const struct child *c, enum stage stage)
 {
 	return !(c->got.protocol & milter_stage_no_bit(stage));
@@ -399,7 +410,8 @@ enum child_result child_tell(struct child *c, enum stage stage,
 
 void child_told(struct child *c, enum stage stage)
 {
-	if (!(c->got.protocol & milter_stage_nr_bit(stage)))
+	c->unanswered_tail = c->got.protocol & milter_stage_nr_bit(stage);
+	if (!c->unanswered_tail)
 		owe(c, stage);
 }
 

@@ -62,6 +62,7 @@ struct child {
 	struct buf list_bytes;
 	struct child_owed owed[CHILD_OWED_RUNS];
 	unsigned owed_runs;
+	bool unanswered_tail; /* told more, unanswerable, after the last owed */
 	uint64_t alive_at; /* last sign of life, or when it began to owe */
 	uint64_t busy_since;
 	uint64_t busy; /* sum of times in which it owed, microseconds */
@@ -89,6 +90,16 @@ enum child_result child_serve(struct child *c, short revents);
 /* The deadline has passed: tries the next address, or CHILD_TIMEOUT. */
 enum child_result child_too_late(struct child *c);
 
+/*
+ * A child that owes nothing may not have said anything.  False: it has; the
+ * next poll will tell.
+ */
+bool child_is_quiet(const struct child *c);
+/*
+ * It has just said its last word about the message: was that about the last
+ * thing it was told?  If not, nobody knows how it takes the rest.
+ */
+bool child_in_step(const struct child *c);
 /* Does it owe any answer? */
 bool child_owes(const struct child *c);
 /*

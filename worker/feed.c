@@ -180,11 +180,11 @@ static enum fed tell_rcpt(struct chain *c, struct member *m)
  */
 static enum fed retell(struct chain *c, struct member *m)
 {
-	enum child_result r = child_abort(&m->child);
+	enum child_result r = m->in_message ? child_abort(&m->child) : CHILD_OK;
 
 	if (r != CHILD_OK)
 		return failed(c, m, r);
-	m->retell = false;
+	m->retell = m->retell_now = false;
 	m->in_message = false;
 	m->mark.mail = false;
 	m->mark.rcpts = 0;
@@ -212,7 +212,7 @@ static enum fed tell_envelope(struct chain *c, struct member *m)
 		return tell_helo(c, m);
 	if (j->has_mail && !m->mark.mail)
 		return tell_mail(c, m);
-	if (m->retell && past_rcpts)
+	if (m->retell && (past_rcpts || m->retell_now))
 		return retell(c, m);
 	if (m->mark.rcpts < j->rcpt_count)
 		return tell_rcpt(c, m);
@@ -330,10 +330,12 @@ static enum fed tell_eom(struct chain *c, struct member *m)
 
 	/*
 	 * With NR_* the end of message goes in a write of its own: rspamd and
-	 * libmilter children read it apart from what needs no reply.
+	 * libmilter children read it apart from what needs no reply.  And
+	 * only to one that is silent: an answer it should not have given
+	 * would be taken for the one to E.
 	 */
 	if ((p & (SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY)) &&
-	    buf_len(&m->child.out))
+	    (buf_len(&m->child.out) || !child_is_quiet(&m->child)))
 		return FED_WAIT;
 	m->mark.eom = true;
 	return say(c, m, STAGE_EOM, &c->journal->eom_macros, &cmd);
@@ -368,8 +370,8 @@ static enum fed tell_content(struct chain *c, struct member *m)
 
 static bool has_reason_to_open(const struct chain *c, const struct member *m)
 {
-	bool in_connection = c->event == STAGE_CONNECT ||
-			     c->event == STAGE_HELO;
+	bool in_connection =
+		c->event == STAGE_CONNECT || c->event == STAGE_HELO;
 
 	/* Between messages a lost child is not missed before the next MAIL. */
 	if (!c->journal->has_mail && (!in_connection || m->unsettled))

@@ -17,7 +17,7 @@ static void count(const struct chain *c, const struct member *m,
  */
 static void check_step(struct member *m)
 {
-	if (!child_owes(&m->child) && !buf_len(&m->child.out))
+	if (child_in_step(&m->child))
 		return;
 	child_close(&m->child);
 	member_forget(m);
@@ -109,13 +109,25 @@ static void no_message(struct chain *c, struct member *m,
 	check_step(m);
 }
 
+/*
+ * Whatever a chain child said to a recipient that somebody above it refuses
+ * does not count: in a row it would never have been asked.  Else a sender
+ * could switch it off, by its accept, with one recipient refused anyway.
+ */
 void hear_believes(struct chain *c, struct member *m, size_t at)
 {
 	const struct journal_rcpt *r = &c->journal->rcpts[at];
 
-	if (m->conf->order == ORDER_CHAIN && (int)m->index > r->refused_by &&
-	    child_wants(&m->child, STAGE_RCPT))
+	if (m->conf->order != ORDER_CHAIN || (int)m->index <= r->refused_by ||
+	    m->told_rcpt != at || m->child.link != LINK_OPEN ||
+	    !child_wants(&m->child, STAGE_RCPT))
+		return;
+	if (m->state == MEMBER_GOING) {
 		m->retell = true;
+	} else if (m->said_at == STAGE_RCPT) {
+		m->state = MEMBER_GOING;
+		m->retell = m->retell_now = true;
+	}
 }
 
 /* A no to a recipient: the one at hand, or one of the past. */
@@ -143,10 +155,11 @@ static void no_rcpt(struct chain *c, struct member *m, const struct answer *a)
 	m->has_late = true;
 }
 
-/* It let a recipient pass; but was that refused meanwhile by another? */
-static void next_rcpt(struct chain *c, struct member *m)
+/* It said yes of some kind; but was the recipient refused meanwhile? */
+static void check_rcpt(struct chain *c, struct member *m, enum stage stage)
 {
-	if (c->journal->rcpts[m->told_rcpt].state == RCPT_REFUSED)
+	if (stage == STAGE_RCPT &&
+	    c->journal->rcpts[m->told_rcpt].state == RCPT_REFUSED)
 		hear_believes(c, m, m->told_rcpt);
 }
 
@@ -227,9 +240,8 @@ static void heard(struct chain *c, struct member *m, enum stage stage,
 		return;
 	switch (effect) {
 	case EFFECT_NEXT:
-		if (stage == STAGE_RCPT)
-			next_rcpt(c, m);
-		else if (stage == STAGE_EOM)
+		check_rcpt(c, m, stage);
+		if (stage == STAGE_EOM)
 			finish(c, m);
 		break;
 	case EFFECT_DONE_CONNECTION:
@@ -237,6 +249,7 @@ static void heard(struct chain *c, struct member *m, enum stage stage,
 		break;
 	case EFFECT_DONE_MESSAGE:
 		done_message(c, m, stage);
+		check_rcpt(c, m, stage);
 		break;
 	case EFFECT_NO_CONNECTION:
 		no_connection(c, m, a, stage);
@@ -244,6 +257,7 @@ static void heard(struct chain *c, struct member *m, enum stage stage,
 	case EFFECT_NO_MESSAGE:
 	case EFFECT_DISCARD:
 		no_message(c, m, a, stage);
+		check_rcpt(c, m, stage);
 		break;
 	case EFFECT_NO_RCPT:
 		no_rcpt(c, m, a);

@@ -12,8 +12,9 @@
 /* Takes all answers that are there. */
 void hear_member(struct chain *c, struct member *m);
 /*
- * m let a recipient pass that was refused, journal index at: a chain child
- * below the one that refused it must not go on believing in it.
+ * A recipient (journal index at) was refused, and m has answered for it
+ * otherwise: if it is a chain child below the one that refused, it must not
+ * go on believing in it.
  */
 void hear_believes(struct chain *c, struct member *m, size_t at);
 

@@ -30,7 +30,7 @@ void member_reset_message(struct member *m)
 	m->failure = CHILD_OK;
 	m->rcpt_refused = false;
 	m->rcpts_refused = 0;
-	m->retell = false;
+	m->retell = m->retell_now = false;
 	m->has_late = false;
 	m->skip_headers = m->skip_body = false;
 	m->view = m->left = NULL;

@@ -79,7 +79,8 @@ struct member {
 	enum stage said_at; /* stage of the word that ended it */
 	bool rcpt_refused;  /* its no to the recipient at hand: rcpt_verdict */
 	struct verdict rcpt_verdict;
-	bool retell; /* believes in a refused recipient */
+	bool retell; /* believes in a refused recipient: told anew at data */
+	bool retell_now; /* ... at once: it is out of the message by it */
 	bool has_late;
 	struct verdict late;
 	bool skip_headers;

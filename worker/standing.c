@@ -170,6 +170,16 @@ static bool is_quiet_loss(struct member *m, enum child_result failure)
 	       ++m->losses <= QUIET_LOSSES;
 }
 
+static void end_in_failure(struct member *m, enum child_result failure,
+			   enum stage at)
+{
+	m->state = MEMBER_FAILED;
+	m->failure = failure;
+	m->said_at = at;
+	/* A failed child whose policy lets mail pass leaves it as it was. */
+	m->left = m->view;
+}
+
 void standing_fail(struct chain *c, struct member *m, enum child_result failure)
 {
 	bool rejoin = may_rejoin(m, failure);
@@ -196,11 +206,32 @@ void standing_fail(struct chain *c, struct member *m, enum child_result failure)
 	}
 	if (m->state != MEMBER_GOING)
 		return;
-	m->state = MEMBER_FAILED;
-	m->failure = failure;
-	m->said_at = at;
-	/* A failed child whose policy lets mail pass leaves it as it was. */
-	m->left = m->view;
+	end_in_failure(m, failure, at);
+	if (at == STAGE_RCPT &&
+	    c->journal->rcpts[m->told_rcpt].state == RCPT_REFUSED)
+		standing_forgive(c, m, m->told_rcpt);
+}
+
+void standing_late(struct chain *c, struct member *m)
+{
+	m->child.why = "our own deadline came first";
+	if (child_owes(&m->child) || m->child.link != LINK_OPEN ||
+	    !c->journal->has_mail) {
+		standing_fail(c, m, CHILD_LATE);
+		return;
+	}
+	count_failure(c, m, CHILD_LATE);
+	member_release(m);
+	end_in_failure(m, CHILD_LATE, c->event);
+}
+
+void standing_forgive(struct chain *c, struct member *m, size_t at)
+{
+	const struct journal_rcpt *r = &c->journal->rcpts[at];
+
+	if (m->conf->order == ORDER_CHAIN && (int)m->index > r->refused_by &&
+	    m->said_at == STAGE_RCPT && m->told_rcpt == at)
+		m->state = MEMBER_GOING;
 }
 
 void standing_breach(struct chain *c, struct member *m, const char *why)

@@ -60,6 +60,16 @@ bool standing_has_heard(const struct chain *c, const struct member *m,
  */
 void standing_fail(struct chain *c, struct member *m,
 		   enum child_result failure);
+/*
+ * Our deadline came before it was done.  One that owes nothing, and only
+ * waited for its turn, keeps its connection.
+ */
+void standing_late(struct chain *c, struct member *m);
+/*
+ * It failed at a recipient (journal index at) that another above it refuses:
+ * in a row it would not have been asked, so it is tried again.
+ */
+void standing_forgive(struct chain *c, struct member *m, size_t at);
 /* The same by our own reading of what it said; why: static text. */
 void standing_breach(struct chain *c, struct member *m, const char *why);
 
