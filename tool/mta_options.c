@@ -533,6 +533,23 @@ static bool set_defaults(struct arena *arena, struct mta_settings *set)
 	return set->rcpts && set->macros && set->files;
 }
 
+/* Sendmail writes "IPv6:" in front of such an address. */
+static bool spell_client(struct reading *r)
+{
+	struct slice *address = &r->set->client_address;
+	struct buf b;
+	bool ok;
+
+	if (r->set->habits != MTA_SENDMAIL || r->set->client_family != '6' ||
+	    slice_starts(*address, "IPv6:"))
+		return true;
+	buf_init(&b, 4096);
+	ok = buf_add(&b, SLICE_LIT("IPv6:")) && buf_add(&b, *address) &&
+	     arena_copy(r->arena, buf_slice(&b), address);
+	buf_deinit(&b);
+	return ok || complain("client", "address too long");
+}
+
 static bool finish(struct reading *r)
 {
 	struct mta_settings *set = r->set;
@@ -545,7 +562,8 @@ static bool finish(struct reading *r)
 	if (!r->is_bare && !add_brackets(r, &set->sender.address))
 		return complain("sender", "no memory");
 	finish_offer(&set->offer);
-	return find_socket(r) && load_files(r) && load_script(r);
+	return spell_client(r) && find_socket(r) && load_files(r) &&
+	       load_script(r);
 }
 
 int mta_options_read(char **argv, struct arena *arena,

@@ -143,6 +143,9 @@ done
 : >"$T/habits.log"
 mta -s "unix:$T/habits.sock" --helo-twice -n 2
 is "helo before every message" "$(lines_of '^s[0-9]+ helo ' "$T/habits.log")" 3
+mta -s "unix:$T/habits.sock" --habits sendmail --client 'mx[2001:db8::7]'
+like "Sendmail spells IPv6 its own way" "$(tail -n 60 "$T/habits.log")" \
+	'^s[0-9]+ connect mx 6 34567 IPv6:2001:db8::7$'
 stop_child habits
 start_child rej 'option protocol rcpt_rej'
 mta -s "unix:$T/rej.sock" -r yes@x --refused-rcpt no@x
