@@ -192,6 +192,7 @@ E2E_TESTS = \
 	t/e2e/68-peer-failures.t \
 	t/e2e/70-load.t \
 	t/e2e/71-malformed-commands.t \
+	t/e2e/72-children-die.t \
 	t/e2e/80-rights.t \
 	t/e2e/90-fuzz-replay.t
 
@@ -236,6 +237,7 @@ EXTRA_DIST += \
 	t/e2e/68-peer-failures.t \
 	t/e2e/70-load.t \
 	t/e2e/71-malformed-commands.t \
+	t/e2e/72-children-die.t \
 	t/e2e/80-rights.t \
 	t/e2e/90-fuzz-replay.t \
 	t/lib/account.py \
