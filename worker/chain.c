@@ -122,27 +122,8 @@ void chain_unknown(struct chain *c, struct slice text,
 void chain_rejected_rcpt(struct chain *c, const struct command_envelope *rcpt,
 			 const struct journal_macros *macros)
 {
-	struct command cmd = { .kind = CMD_RCPT, .envelope = *rcpt };
-
-	for (unsigned i = 0; i < c->count; i++) {
-		struct member *m = &c->members[i];
-		struct child *child = &m->child;
-		unsigned dropped;
-
-		if (!member_is_going(m) || !m->mark.mail ||
-		    !standing_has_heard(c, m, STAGE_RCPT) ||
-		    !(child->got.protocol & SMFIP_RCPT_REJ) ||
-		    !child_wants(child, STAGE_RCPT))
-			continue;
-		if (child_tell_macros(child, STAGE_RCPT, macros, &dropped) !=
-			    CHILD_OK ||
-		    child_tell(child, STAGE_RCPT, &cmd) != CHILD_OK ||
-		    child_flush(child) != CHILD_OK) {
-			standing_fail(c, m, CHILD_EOF);
-			continue;
-		}
-		m->aside_owed = child_owes(child);
-	}
+	for (unsigned i = 0; i < c->count; i++)
+		feed_aside(c, &c->members[i], rcpt, macros);
 }
 
 /* ---- what it comes to ---- */

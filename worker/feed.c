@@ -438,3 +438,27 @@ void feed_member(struct chain *c, struct member *m)
 	       tell_all(c, m) == FED_FAILED)
 		continue;
 }
+
+void feed_aside(struct chain *c, struct member *m,
+		const struct command_envelope *rcpt,
+		const struct journal_macros *macros)
+{
+	struct command cmd = { .kind = CMD_RCPT, .envelope = *rcpt };
+	enum child_result r;
+
+	/* Lets it pass what was refused, too. */
+	feed_member(c, m);
+	if (!member_is_going(m) || m->child.link != LINK_OPEN ||
+	    !m->mark.mail || m->mark.rcpts != c->journal->rcpt_count ||
+	    (child_owes(&m->child) && !m->aside_owed) ||
+	    !(m->child.got.protocol & SMFIP_RCPT_REJ) ||
+	    !child_wants(&m->child, STAGE_RCPT))
+		return;
+	if (say(c, m, STAGE_RCPT, macros, &cmd) != FED_TOLD)
+		return;
+	if (child_owes(&m->child))
+		m->aside_owed++;
+	r = child_flush(&m->child);
+	if (r != CHILD_OK)
+		standing_fail(c, m, r);
+}

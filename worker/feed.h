@@ -17,5 +17,12 @@
  * something to hear.  Failures go to standing_fail().
  */
 void feed_member(struct chain *c, struct member *m);
+/*
+ * A recipient that is not in the journal, because the MTA has refused it
+ * itself: told to a child that asked for such and has heard all the others.
+ */
+void feed_aside(struct chain *c, struct member *m,
+		const struct command_envelope *rcpt,
+		const struct journal_macros *macros);
 
 #endif

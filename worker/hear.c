@@ -222,7 +222,7 @@ static bool heard_aside(struct chain *c, struct member *m, enum effect effect)
 	if (!m->aside_owed || effect == EFFECT_PROGRESS ||
 	    effect == EFFECT_BREACH)
 		return false;
-	m->aside_owed = false;
+	m->aside_owed--;
 	if (effect == EFFECT_DONE_MESSAGE)
 		done_message(c, m, STAGE_RCPT);
 	return true;

@@ -17,7 +17,7 @@ void member_forget(struct member *m)
 	m->in_message = false;
 	m->noted = false;
 	m->silent = false;
-	m->aside_owed = false;
+	m->aside_owed = 0;
 	m->hearing = STAGE_COUNT;
 }
 

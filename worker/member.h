@@ -68,7 +68,7 @@ struct member {
 	unsigned losses; /* quiet closes since the message began */
 	enum stage hearing; /* what its word is about; STAGE_COUNT: no word */
 	size_t told_rcpt; /* journal index of the last recipient told */
-	bool aside_owed;  /* owes an answer to a recipient outside the journal */
+	unsigned aside_owed; /* answers to recipients outside the journal */
 
 	/* this message */
 	enum conf_mode mode;
