@@ -193,6 +193,8 @@ E2E_TESTS = \
 	t/e2e/70-load.t \
 	t/e2e/71-malformed-commands.t \
 	t/e2e/72-children-die.t \
+	t/e2e/73-garbage.t \
+	t/e2e/75-abort.t \
 	t/e2e/80-rights.t \
 	t/e2e/90-fuzz-replay.t
 
@@ -238,6 +240,8 @@ EXTRA_DIST += \
 	t/e2e/70-load.t \
 	t/e2e/71-malformed-commands.t \
 	t/e2e/72-children-die.t \
+	t/e2e/73-garbage.t \
+	t/e2e/75-abort.t \
 	t/e2e/80-rights.t \
 	t/e2e/90-fuzz-replay.t \
 	t/lib/account.py \
