@@ -11,10 +11,10 @@ void stand_init(struct stand *s, unsigned count)
 {
 	static const char *const names[] = { "one", "two", "three" };
 
-	*s = (struct stand){ 0 };
+	*s = (struct stand){ .count = count };
 	clock_set(STAND_TIME);
 	s->conf = (struct conf){
-		.message_memory = 1 << 20,
+		.message_memory = 1 << 23,
 		.message_max = 1 << 24,
 		.spool_directory = "/tmp/sekisho-none",
 		.headers_max = 5000,
@@ -61,12 +61,16 @@ void stand_begin(struct stand *s, enum mta mta)
 
 void stand_end(struct stand *s)
 {
+	for (unsigned i = 0; i < s->count; i++)
+		puppet_close(&s->puppets[i]);
+	clock_set(0);
+	if (!s->env.board)
+		return; /* it never began */
 	chain_end_session(&s->chain);
 	message_end(&s->message);
-	for (unsigned i = 0; i < s->conf.milter_count; i++) {
+	for (unsigned i = 0; i < s->chain.count; i++) {
 		struct child *c = &s->chain.members[i].child;
 
-		puppet_close(&s->puppets[i]);
 		buf_deinit(&c->in);
 		buf_deinit(&c->out);
 		buf_deinit(&c->list_bytes);
@@ -77,7 +81,6 @@ void stand_end(struct stand *s)
 	board_free(&s->env.board);
 	close(s->supervisor[0]);
 	close(s->supervisor[1]);
-	clock_set(0);
 }
 
 /* One turn for everybody; true: something happened. */

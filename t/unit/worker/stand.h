@@ -24,6 +24,7 @@ struct stand {
 	struct message message;
 	struct chain chain;
 	struct puppet puppets[STAND_PUPPETS];
+	unsigned count; /* of puppets that are open */
 	struct verdict verdict; /* of the last step */
 	struct option offer;
 };
