@@ -194,6 +194,12 @@ void chain_late(struct chain *c)
 
 /* ---- recipients and the end of the message ---- */
 
+bool chain_is_of_connection(const struct chain *c, const struct verdict *v)
+{
+	return v->kind != VERDICT_CONTINUE && v->by >= 0 &&
+	       c->members[v->by].connection == CONNECTION_REFUSED;
+}
+
 /* A no that every later answer of the message will be, too. */
 static bool is_lasting(const struct chain *c, const struct verdict *v)
 {

@@ -61,6 +61,8 @@ unsigned chain_waits_for(const struct chain *c);
 /* The deadline has passed: those that owe an answer are late. */
 void chain_late(struct chain *c);
 
+/* Is this no one to connect or helo, said in time or by a late joiner? */
+bool chain_is_of_connection(const struct chain *c, const struct verdict *v);
 /* The MTA has its answer to the recipient at hand. */
 void chain_rcpt_answered(struct chain *c, const struct verdict *verdict);
 /* The message begins: what belongs to the last one is wiped. */

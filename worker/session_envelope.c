@@ -86,13 +86,6 @@ void session_on_helo(struct session *s, const struct command *cmd)
 	after_connection_event(s);
 }
 
-/* A late joiner's no to connect or helo: it holds from now on. */
-static bool is_of_connection(const struct session *s, const struct verdict *v)
-{
-	return v->by >= 0 &&
-	       s->chain.members[v->by].connection == CONNECTION_REFUSED;
-}
-
 static void after_message_event(struct session *s)
 {
 	struct verdict v;
@@ -101,13 +94,8 @@ static void after_message_event(struct session *s)
 		return;
 	if (v.kind == VERDICT_CONTINUE)
 		session_answer(s, &v);
-	else {
-		bool of_connection = is_of_connection(s, &v);
-
+	else
 		session_refuse_message(s, &v);
-		if (of_connection)
-			s->refused = s->verdict;
-	}
 }
 
 void session_on_mail(struct session *s, const struct command *cmd)
@@ -143,7 +131,8 @@ static bool is_rejected_by_mta(const struct session *s,
 /* A refusal at RCPT is one recipient's, unless it is about the message. */
 static bool is_about_message(const struct session *s, const struct verdict *v)
 {
-	return v->kind == VERDICT_DISCARD || s->chain.no_space;
+	return v->kind == VERDICT_DISCARD || s->chain.no_space ||
+	       chain_is_of_connection(&s->chain, v);
 }
 
 void session_on_rcpt(struct session *s, const struct command *cmd)

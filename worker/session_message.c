@@ -71,6 +71,11 @@ static void close_message(struct session *s, const struct verdict *v,
 	s->summary.messages++;
 	summary_message(&s->summary, &s->chain, v, word);
 	wipe_message(s);
+	/* A late joiner's no to connect or helo holds from now on. */
+	if (chain_is_of_connection(&s->chain, v)) {
+		s->refused = *v;
+		chain_end_session(&s->chain);
+	}
 }
 
 /* A verdict before the end of the message: told, logged, done. */
