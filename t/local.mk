@@ -72,15 +72,19 @@ t_unit_test_worker_SOURCES = \
 	t/unit/worker/chain.c \
 	t/unit/worker/child.c \
 	t/unit/worker/choose.c \
+	t/unit/worker/deliver.c \
 	t/unit/worker/dialect.c \
 	t/unit/worker/edit.c \
 	t/unit/worker/journal.c \
 	t/unit/worker/message.c \
+	t/unit/worker/mta.c \
 	t/unit/worker/puppet.c \
 	t/unit/worker/puppet.h \
 	t/unit/worker/stand.c \
 	t/unit/worker/stand.h \
-	t/unit/worker/verdict.c
+	t/unit/worker/summary.c \
+	t/unit/worker/verdict.c \
+	t/unit/worker/wish.c
 t_unit_test_worker_CPPFLAGS = $(TEST_CPPFLAGS)
 t_unit_test_worker_CFLAGS = $(TEST_CFLAGS)
 t_unit_test_worker_LDADD = worker/libworker.a $(SHARED) $(CRITERION_LIBS)
