@@ -5,6 +5,7 @@
 #include "config.h"
 #endif
 
+#include <signal.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -186,6 +187,8 @@ int main(int argc, char **argv)
 	enum exit_code code;
 
 	tidy_descriptors();
+	/* A file at its limit (LimitFSIZE=) is an error to report, not death. */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	umask(077);
 	log_open(LOG_SINK_STDERR, "sekishod", LOG_MAIL);
 	if (!parse_options(argc, argv, &o)) {
