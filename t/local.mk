@@ -75,6 +75,7 @@ t_unit_test_worker_SOURCES = \
 	t/unit/worker/deliver.c \
 	t/unit/worker/dialect.c \
 	t/unit/worker/edit.c \
+	t/unit/worker/hear.c \
 	t/unit/worker/journal.c \
 	t/unit/worker/message.c \
 	t/unit/worker/mta.c \
