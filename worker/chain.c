@@ -119,6 +119,14 @@ void chain_unknown(struct chain *c, struct slice text,
 	feed_all(c);
 }
 
+void chain_unknown_answered(struct chain *c)
+{
+	for (unsigned i = 0; i < c->count; i++)
+		c->members[i].unknown_waiting = false;
+	c->unknown = SLICE_EMPTY;
+	c->unknown_macros = (struct journal_macros){ 0 };
+}
+
 void chain_rejected_rcpt(struct chain *c, const struct command_envelope *rcpt,
 			 const struct journal_macros *macros)
 {

@@ -42,6 +42,8 @@ void chain_go_on(struct chain *c);
 /* The same for an unknown command, which is not in the journal. */
 void chain_unknown(struct chain *c, struct slice text,
 		   const struct journal_macros *macros);
+/* It is answered: who has not heard it by now never will. */
+void chain_unknown_answered(struct chain *c);
 /*
  * A recipient the MTA has refused itself: to the children that asked for
  * such; nobody waits for their answer.

@@ -198,6 +198,7 @@ void session_on_unknown(struct session *s, const struct command *cmd)
 	chain_unknown(&s->chain, cmd->text, &macros);
 	if (decide_step(s, &v))
 		session_answer(s, &v);
+	chain_unknown_answered(&s->chain);
 	journal_forget_waiting(&s->journal, STAGE_UNKNOWN);
 	/* Outside a message nobody else gives its reply's memory back. */
 	if (s->place < PLACE_ENVELOPE)
