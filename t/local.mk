@@ -200,6 +200,7 @@ E2E_TESTS = \
 	t/e2e/72-children-die.t \
 	t/e2e/73-garbage.t \
 	t/e2e/75-abort.t \
+	t/e2e/76-postfix-load.t \
 	t/e2e/80-rights.t \
 	t/e2e/90-fuzz-replay.t
 
@@ -247,6 +248,7 @@ EXTRA_DIST += \
 	t/e2e/72-children-die.t \
 	t/e2e/73-garbage.t \
 	t/e2e/75-abort.t \
+	t/e2e/76-postfix-load.t \
 	t/e2e/80-rights.t \
 	t/e2e/90-fuzz-replay.t \
 	t/lib/account.py \
@@ -260,6 +262,7 @@ EXTRA_DIST += \
 	t/lib/mail.sh \
 	t/lib/processes.sh \
 	t/lib/raw_mta.py \
+	t/lib/smtp_load.py \
 	t/lib/smtp_send.py
 
 # Corpora, vectors and the peers' settings are many small files.
