@@ -7,7 +7,7 @@
  *   SEKISHOD=path [CASES=n] [SEED=n] chain_prop        many cases
  *   SEKISHOD=path chain_prop --seed N --case N         just this one
  *
- * SECONDS bounds the time, KEEP_GOING is the number of failures to look
+ * TIME_LIMIT bounds the seconds, KEEP_GOING is the number of failures to look
  * for, NO_SHRINK leaves a failing case as it is.  Prints TAP.
  */
 #include "t/prop/prop.h"
@@ -274,37 +274,50 @@ static void shrink(struct test *t, struct prop_case *c)
 
 /* ---------------------------------------------------------------- telling */
 
-static void tell(struct test *t, struct prop_case *c, const struct run *run,
-		 const char *why)
+/* The smallest case that still fails, if it does so again. */
+static bool tell_smallest(struct test *t, const struct prop_case *c)
 {
 	struct arena a;
-	struct run *again = calloc(1, sizeof(*again));
+	struct run *run = calloc(1, sizeof(*run));
+	struct prop_case *smaller = malloc(sizeof(*smaller));
+	const char *why = NULL;
 
+	if (!run || !smaller)
+		die("no memory");
+	arena_init(&a, ARENA_CEILING);
+	run->arena = &a;
+	*smaller = *c;
+	if (still_fails(t, smaller, false)) {
+		shrink(t, smaller);
+		if (!t->stage)
+			open_stage(t, smaller);
+		why = try_case(t, smaller, run);
+	}
+	if (why) {
+		printf("# the smallest case found: %s\n", why);
+		report_case(smaller, stdout);
+		report_run(smaller, run, stdout);
+	}
+	arena_deinit(&a);
+	free(smaller);
+	free(run);
+	return why != NULL;
+}
+
+static void tell(struct test *t, const struct prop_case *c,
+		 const struct run *run, const char *why)
+{
 	printf("# FAILED seed %" PRIu64 " case %u: %s\n", c->seed, c->number,
 	       why);
 	printf("# repeat: SEKISHOD=%s t/prop/chain_prop --seed %" PRIu64
 	       " --case %u\n",
 	       t->program, c->seed, c->number);
 	fflush(stdout);
-	if (!again)
-		die("no memory");
-	arena_init(&a, ARENA_CEILING);
-	again->arena = &a;
-	if (!getenv("NO_SHRINK") && still_fails(t, c, false)) {
-		shrink(t, c);
-		if (!t->stage)
-			open_stage(t, c);
-		why = try_case(t, c, again);
-		if (why) {
-			printf("# the smallest case found: %s\n", why);
-			run = again;
-		}
+	if (getenv("NO_SHRINK") || !tell_smallest(t, c)) {
+		report_case(c, stdout);
+		report_run(c, run, stdout);
 	}
-	report_case(c, stdout);
-	report_run(c, run, stdout);
 	fflush(stdout);
-	arena_deinit(&a);
-	free(again);
 	close_stage(t);
 }
 
@@ -358,7 +371,7 @@ int main(int argc, char **argv)
 	struct test t = { .program = getenv("SEKISHOD") };
 	unsigned cases = (unsigned)number_from(getenv("CASES"), CASES_DEFAULT);
 	uint64_t deadline = clock_now() +
-			    CLOCK_S * number_from(getenv("SECONDS"),
+			    CLOCK_S * number_from(getenv("TIME_LIMIT"),
 						  SECONDS_DEFAULT);
 	unsigned keep_going = (unsigned)number_from(getenv("KEEP_GOING"), 1);
 	unsigned first = 0;

@@ -60,7 +60,7 @@ struct verdict policy_of(struct kid *k)
 	return v;
 }
 
-static bool fits(const struct verdict *v, const struct exchange *x)
+bool fits(const struct verdict *v, const struct exchange *x)
 {
 	switch (v->kind) {
 	case 0:
@@ -116,8 +116,8 @@ static bool takes_part(const struct kid *k, const struct op *op)
 	switch (op->letter) {
 	case SMFIC_CONNECT:
 		return join == STAGE_CONNECT;
-	case SMFIC_HELO: /* settled at MAIL when it failed before */
-		return k->live || (join == STAGE_HELO && !k->tried);
+	case SMFIC_HELO:
+		return k->live || k->tried || join <= STAGE_HELO;
 	case SMFIC_UNKNOWN:
 		return k->live && !k->done && !k->failed;
 	case SMFIC_MAIL:
@@ -129,11 +129,14 @@ static bool takes_part(const struct kid *k, const struct op *op)
 	}
 }
 
-/* Must a live child have heard this?  Only late joiners leave a doubt. */
+/*
+ * Must it have heard this?  Late joiners leave a doubt, and a failure before
+ * is settled at MAIL at the latest.
+ */
 static bool may_miss(const struct kid *k, const struct op *op)
 {
 	if (op->letter == SMFIC_HELO)
-		return k->plan->join > STAGE_HELO;
+		return k->plan->join > STAGE_HELO || (!k->live && k->tried);
 	return op->letter == SMFIC_UNKNOWN && !k->joined &&
 	       k->plan->join > STAGE_HELO;
 }
@@ -183,7 +186,9 @@ static struct verdict put_to(struct model *m, struct kid *k,
 	struct outcome o;
 
 	k->loose = below || may_miss(k, op);
+	k->now_only = !below;
 	o = bring_or_recall(m, k, op);
+	k->now_only = false;
 	if (below) {
 		heard_below(k, op, &o);
 		return none;
@@ -246,6 +251,16 @@ static void check_turn(struct model *m, const struct kid *k, size_t before,
 		      op->letter);
 }
 
+/* Was this the last it heard? */
+static bool heard(const struct kid *k, const struct op *op)
+{
+	const struct event *e = k->conn && k->at ? &k->conn->events[k->at - 1] :
+						   NULL;
+
+	return e && e->letter == op->letter &&
+	       slice_equal(e->payload, op->payload);
+}
+
 /* Design 4: the first no in chain order wins. */
 static struct verdict put_to_all(struct model *m, const struct op *op)
 {
@@ -263,11 +278,13 @@ static struct verdict put_to_all(struct model *m, const struct op *op)
 
 		if (!takes_part(k, op))
 			continue;
-		if (no.kind && alone)
-			continue;
 		v = put_to(m, k, op, no.kind != 0);
+		k->may_owe = no.kind != 0; /* nobody waited for it */
+		if (no.kind && alone && heard(k, op))
+			wrong(m, k, "was told %c although one above refused",
+			      op->letter);
 		check_turn(m, k, k->conn == conn ? before : 0, op, above);
-		if (k->conn && k->at > 0 && k->at <= k->conn->count &&
+		if (heard(k, op) && k->conn->events[k->at - 1].answer &&
 		    k->conn->events[k->at - 1].seq > above)
 			above = k->conn->events[k->at - 1].seq;
 		if (!no.kind && v.kind) {
@@ -275,9 +292,39 @@ static struct verdict put_to_all(struct model *m, const struct op *op)
 			by = i;
 		}
 	}
-	if (no.kind && no.scope >= FOR_MESSAGE)
+	m->soft = no.kind && no.scope == FOR_MESSAGE &&
+		  op->letter == SMFIC_RCPT && no.kind != SMFIR_DISCARD;
+	m->soft_by = by;
+	if (no.kind && no.scope >= FOR_MESSAGE && !m->soft)
 		let_go(m, by, no.scope);
+	for (unsigned i = by + 1; i < m->c->kid_count && m->soft; i++) {
+		m->kids[i].loose = true;
+		if (m->kids[i].plan->mode == MODE_ON)
+			release(m, &m->kids[i]);
+	}
 	return no;
+}
+
+/*
+ * A verdict for the message that falls at a recipient: "this and every later
+ * answer" (design 4).  The MTA goes on with recipients; those above may still
+ * be asked, and if one refuses it is the first no.
+ */
+static struct verdict put_softly(struct model *m, const struct op *op,
+				 struct verdict otherwise)
+{
+	for (unsigned i = 0; i < m->soft_by; i++) {
+		struct kid *k = &m->kids[i];
+		struct outcome o;
+
+		if (!takes_part(k, op) || !k->live)
+			continue;
+		k->loose = true;
+		o = bring(m, k, op);
+		if (o.said == SAID_NO)
+			return verdict_from(o.event, o.scope);
+	}
+	return otherwise;
 }
 
 /* --------------------------------------------------------------- commands */
@@ -288,6 +335,7 @@ static void begin_message(struct model *m)
 		struct kid *k = &m->kids[i];
 
 		k->joined = k->in_message = k->done = k->failed = false;
+		k->answered = false;
 		k->dirty = k->walked = k->held = k->held_by_policy = false;
 		k->remembered = false;
 		k->late = 0;
@@ -295,7 +343,7 @@ static void begin_message(struct model *m)
 	}
 	m->rcpt_count = 0;
 	m->data = m->mail = m->eoh = m->eom = NULL;
-	m->in_content = false;
+	m->in_content = m->soft = false;
 	m->message.kind = 0;
 	m->gate = 0;
 	headers_begin(&m->original, m->c->mta);
@@ -309,9 +357,9 @@ static void end_message(struct model *m)
 
 		k->used |= k->joined || k->walked;
 		k->joined = k->in_message = k->done = k->failed = false;
-		k->dirty = k->remembered = false;
+		k->dirty = k->remembered = k->answered = false;
 	}
-	m->in_transaction = m->in_content = false;
+	m->in_transaction = m->in_content = m->soft = false;
 }
 
 /* ABORT, or a HELO or MAIL inside the transaction (design 3, "Journal"). */
@@ -324,7 +372,7 @@ static void abort_message(struct model *m)
 
 		if (k->plan->mode != MODE_ON || k->done_connection)
 			continue;
-		k->loose = m->in_content;
+		k->loose = m->in_content || m->soft;
 		if (m->in_content)
 			broken_off(m, k);
 		release(m, k);
@@ -357,6 +405,9 @@ static void on_mail(struct model *m, const struct op *op)
 
 	abort_message(m);
 	begin_message(m);
+	if (m->maybe.kind && !m->connection.kind && fits(&m->maybe, m->now))
+		m->connection = m->maybe;
+	m->maybe.kind = 0;
 	if (m->connection.kind) {
 		expect_verdict(m, &m->connection);
 		return;
@@ -377,14 +428,16 @@ static void on_mail(struct model *m, const struct op *op)
  * counts, and it enters nothing (design 3, "Journal"). */
 static void on_rejected_rcpt(struct model *m, const struct op *op)
 {
-	for (unsigned i = 0; i < m->c->kid_count && !m->message.kind; i++) {
+	for (unsigned i = 0; i < m->c->kid_count; i++) {
 		struct kid *k = &m->kids[i];
 
-		k->loose = false;
-		if (k->plan->mode == MODE_ON && !k->done_connection &&
-		    k->live && k->joined && !k->done && !k->failed &&
-		    k->conn->protocol & SMFIP_RCPT_REJ)
-			bring(m, k, op);
+		k->loose = m->message.kind != 0;
+		if (k->plan->mode != MODE_ON || k->done_connection ||
+		    !k->live || !k->joined || k->done || k->failed ||
+		    !(k->conn->protocol & SMFIP_RCPT_REJ))
+			continue;
+		bring(m, k, op);
+		k->may_owe = true; /* the MTA does not wait for this */
 	}
 	if (!m->message.kind)
 		expect_continue(m);
@@ -398,6 +451,11 @@ static void on_rcpt(struct model *m, const struct op *op)
 		on_rejected_rcpt(m, op);
 		return;
 	}
+	if (v.kind && m->soft) {
+		v = put_softly(m, op, v);
+		expect_verdict(m, &v);
+		return;
+	}
 	if (!v.kind)
 		v = put_to_all(m, op);
 	if (v.kind && v.scope == FOR_MESSAGE)
@@ -409,11 +467,29 @@ static void on_rcpt(struct model *m, const struct op *op)
 	expect_verdict(m, &v);
 }
 
+/* The others forget the message now at the latest. */
+static void let_go_softly(struct model *m)
+{
+	for (unsigned i = 0; i < m->c->kid_count && m->soft; i++) {
+		struct kid *k = &m->kids[i];
+
+		k->loose = true;
+		if (k->plan->mode == MODE_ON)
+			release(m, k);
+	}
+	m->soft = false;
+}
+
 static void on_data(struct model *m, const struct op *op)
 {
 	m->data = op;
-	if (!m->message.kind)
+	if (m->message.kind) {
+		if (m->soft)
+			m->message = put_softly(m, op, m->message);
+		let_go_softly(m);
+	} else {
 		m->message = put_to_all(m, op);
+	}
 	if (m->message.scope == FOR_CONNECTION)
 		m->connection = m->message;
 	expect_verdict(m, &m->message);
@@ -442,10 +518,11 @@ static void on_content(struct model *m, const struct op *op)
 static void on_end(struct model *m, const struct op *op)
 {
 	m->eom = op;
-	if (m->message.kind)
+	if (m->message.kind && !m->soft)
 		expect_verdict(m, &m->message);
 	else
 		end_of_message(m);
+	let_go_softly(m);
 	end_message(m);
 }
 
@@ -453,8 +530,14 @@ static void on_unknown(struct model *m, const struct op *op)
 {
 	struct verdict v = m->connection;
 
-	if (!v.kind)
+	if (m->soft) {
+		v = put_softly(m, op, v);
+		/* The lost message may answer this as well. */
+		if (!v.kind && fits(&m->message, m->now))
+			v = m->message;
+	} else if (!v.kind) {
 		v = put_to_all(m, op);
+	}
 	expect_verdict(m, &v);
 }
 
@@ -510,6 +593,15 @@ static void check_negotiation(struct model *m)
 		      protocol);
 }
 
+/* A connection that was begun for nothing, and came to nothing. */
+static bool is_stray(const struct kid *k, const struct conn *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (!strchr("OCHQ", c->events[i].letter))
+			return false;
+	return k->stray;
+}
+
 static void check_end(struct model *m)
 {
 	abort_message(m);
@@ -526,7 +618,8 @@ static void check_end(struct model *m)
 
 		if (k->plan->mode == MODE_OFF)
 			wrong(m, k, "is off and was connected to");
-		if (k->plan->mode == MODE_ON && i >= k->next_conn)
+		if (k->plan->mode == MODE_ON && i >= k->next_conn &&
+		    !is_stray(k, c))
 			wrong(m, k, "was connected to once more than needed");
 		check_manners(m, c);
 	}

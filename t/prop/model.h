@@ -56,6 +56,7 @@ struct kid {
 	bool loose;	   /* it may have been asked less than all */
 	/* what is so on this connection */
 	bool live;
+	bool stray; /* may have been connected to when nobody needed it */
 	bool tried; /* a join was tried in this session */
 	bool used;  /* has been through a message */
 	bool heard_connect;
@@ -66,6 +67,9 @@ struct kid {
 	bool in_message; /* was told some of it, gave no final answer */
 	bool done;	 /* accepted */
 	bool failed;
+	bool answered; /* anything in this message */
+	bool now_only; /* loosely: only what it heard before the MTA's answer */
+	bool may_owe; /* an answer nobody waits for */
 	bool dirty;  /* believes in a recipient that was refused above */
 	char late;   /* class of a no to an earlier recipient, 0: none */
 	bool walked; /* was shown content */
@@ -100,7 +104,10 @@ struct model {
 	const struct op *eom;
 	bool in_transaction;
 	struct verdict message;	   /* sticks to it */
+	bool soft; /* by a failure at RCPT: children may still be asked */
+	unsigned soft_by;
 	struct verdict connection; /* sticks to all */
+	struct verdict maybe;	   /* ... if it was heard in time */
 	uint64_t gate;	   /* when the last chain child above had finished */
 };
 
@@ -121,6 +128,7 @@ bool withheld(const struct kid *k, char letter);
 bool takes_leadspc(const struct model *m, const struct kid *k);
 /* Everything it has missed, then op; op NULL: only what it has missed. */
 struct outcome bring(struct model *m, struct kid *k, const struct op *op);
+bool joins_again(struct model *m, struct kid *k, bool surely);
 /* Takes the answer of an event that the child was right to hear. */
 enum said take_answer(struct model *m, struct kid *k, const struct event *e);
 void check_event(struct model *m, struct kid *k, const struct event *e,
@@ -141,6 +149,8 @@ void broken_off(struct model *m, struct kid *k);
 struct verdict verdict_from(const struct event *e, enum scope scope);
 /* Design 4, "Failure policy"; kind 0: the message goes on without it. */
 struct verdict policy_of(struct kid *k);
+/* Is that what the MTA got? */
+bool fits(const struct verdict *v, const struct exchange *x);
 void expect_verdict(struct model *m, const struct verdict *v);
 
 #endif

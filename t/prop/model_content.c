@@ -251,7 +251,7 @@ static bool is_header_edit(char kind)
 	       kind == SMFIR_CHGHEADER;
 }
 
-/* The new body of a child; false: it asked for none. */
+/* The new body of a child; false: it asked for none, body_out stays. */
 static bool new_body(struct model *m, const struct kid *k,
 		     struct slice *body_out)
 {
@@ -273,7 +273,8 @@ static bool new_body(struct model *m, const struct kid *k,
 		memcpy(p + len, e->value.data, e->value.len);
 		len += e->value.len;
 	}
-	*body_out = slice_of(p, len);
+	if (any)
+		*body_out = slice_of(p, len);
 	return any;
 }
 
@@ -539,38 +540,83 @@ static void accept_edits(struct kid *k, const struct walk *w)
 	}
 }
 
+/*
+ * A refusal of an earlier recipient becomes a verdict now.  The child may be
+ * shown the message all the same; if it fails over it, its policy is all that
+ * is left of it, and of two refusals either may be told.
+ */
+static struct verdict judge_late(struct model *m, struct kid *k,
+				 struct content c)
+{
+	struct verdict late = { k->late, SLICE_EMPTY, FOR_MESSAGE };
+	struct verdict v;
+	struct walk w;
+
+	k->loose = true;
+	w = walk(m, k, c);
+	release(m, k);
+	if (w.said == SAID_FAILED || w.said == SAID_GONE)
+		return policy_of(k);
+	if (w.said != SAID_NO && w.said != SAID_DISCARD)
+		return late;
+	v = verdict_from(w.event, FOR_MESSAGE);
+	return fits(&v, m->now) ? v : late;
+}
+
 /* One child gets the message; a no, if it said one. */
 static struct verdict judge(struct model *m, struct kid *k, struct content c,
 			    struct walk *w)
 {
 	struct verdict none = { .kind = 0 };
+	bool was_live = k->live;
 	struct outcome o;
 
 	*w = (struct walk){ .said = SAID_CONTINUE };
-	k->loose = false;
+	k->loose = m->soft; /* who is above may still be asked, or not */
 	o = bring(m, k, NULL);
 	if (o.said == SAID_FAILED)
 		return policy_of(k);
-	if (o.said == SAID_NO || o.said == SAID_DISCARD)
+	if (o.said == SAID_NO || o.said == SAID_DISCARD) {
+		release(m, k);
 		return verdict_from(o.event, o.scope);
+	}
 	if (k->done_connection)
 		finish(m, k);
 	if (k->done_connection || k->done)
 		return none;
-	if (k->late) { /* it may be shown the message all the same */
-		k->loose = true;
-		walk(m, k, c);
-		release(m, k);
-		return (struct verdict){ k->late, SLICE_EMPTY, FOR_MESSAGE };
-	}
+	if (k->late)
+		return judge_late(m, k, c);
 	*w = walk(m, k, c);
+	if (w->said == SAID_GONE && was_live && !k->answered && joins_again(m, k, false))
+		return judge(m, k, c, w);
 	if (w->said == SAID_NO || w->said == SAID_DISCARD)
 		return verdict_from(w->event, FOR_MESSAGE);
 	if (w->said == SAID_FAILED || w->said == SAID_GONE)
 		return policy_of(k);
 	if (w->ended)
 		accept_edits(k, w);
+	if (m->soft)
+		release(m, k);
 	return none;
+}
+
+/* It may have been shown some of the message, or all of it. */
+static void glance(struct model *m, struct kid *k, struct content c, bool any)
+{
+	bool was_live = k->live;
+	struct outcome o = bring(m, k, NULL);
+	struct walk w = { .said = SAID_NOTHING };
+
+	/* A no to the connection, when everything was decided already. */
+	if (o.said == SAID_NO && o.scope == FOR_CONNECTION)
+		m->maybe = verdict_from(o.event, o.scope);
+	if (o.said == SAID_CONTINUE && k->live && !k->done && any)
+		w = walk(m, k, c);
+	if (w.said == SAID_GONE && was_live && !k->answered &&
+	    joins_again(m, k, false))
+		glance(m, k, c, any);
+	else if (w.ended && (w.said == SAID_CONTINUE || w.said == SAID_ACCEPT))
+		accept_edits(k, &w);
 }
 
 /* Behind a no: a chain child has seen nothing, unless the no came from a
@@ -579,12 +625,9 @@ static void overtaken(struct model *m, struct kid *k, struct content c,
 		      bool chain_no)
 {
 	bool sees_none = chain_no && k->plan->order != ORDER_FREE;
-	struct outcome o;
 
 	k->loose = true;
-	o = bring(m, k, NULL);
-	if (o.said == SAID_CONTINUE && k->live && !k->done && !sees_none)
-		walk(m, k, c);
+	glance(m, k, c, !sees_none);
 	if (is_content(next_event(k)))
 		wrong(m, k, "was shown content that another had refused");
 	release(m, k);
@@ -619,11 +662,15 @@ void end_of_message(struct model *m)
 			c = as_it_came(m);
 		if (k->plan->mode == MODE_EVALUATE && !no.kind)
 			watch(m, k, c);
+		if (m->soft && i == m->soft_by && !no.kind)
+			no = m->message; /* it fell at a recipient */
 		if (k->plan->mode != MODE_ON || k->done_connection || k->done ||
 		    k->failed)
 			continue;
 		if (no.kind) {
 			overtaken(m, k, c, chain_no);
+			if (!is_free(k)) /* those below may see them */
+				apply(m, k, headers, &body);
 			continue;
 		}
 		no = judge(m, k, c, &w);
@@ -644,11 +691,6 @@ void end_of_message(struct model *m)
 
 void broken_off(struct model *m, struct kid *k)
 {
-	struct outcome o;
-
-	if (k->done || k->failed)
-		return;
-	o = bring(m, k, NULL);
-	if (o.said == SAID_CONTINUE && k->live && !k->done)
-		walk(m, k, as_it_came(m));
+	if (!k->done && !k->failed)
+		glance(m, k, as_it_came(m), true);
 }

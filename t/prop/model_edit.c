@@ -6,13 +6,15 @@
  */
 #include "t/prop/prop.h"
 
-/* Sendmail's list before the message is read, hidden from filters. */
+/*
+ * Sendmail's list before the message is read, hidden from filters.  All but
+ * Received are defaults, places that a change of that name may take over;
+ * what the message brings itself stands behind them.
+ */
 static const char *const sendmail_own[] = {
 	"Return-Path", "Received",  "Resent-Date",	 "Date",       "Resent-From",
 	"From",	       "Full-Name", "Resent-Message-Id", "Message-Id",
 };
-/* From here on they are defaults: the message's own takes their place. */
-#define FIRST_DEFAULT 2
 
 static struct mail_header *make_room(struct mail_headers *l, unsigned at)
 {
@@ -45,32 +47,16 @@ void headers_begin(struct mail_headers *l, enum mta mta)
 			true;
 }
 
-static int find_default(const struct mail_headers *l, struct slice name)
+/* Names that Sendmail never takes for a default. */
+static bool is_trace(struct slice name)
 {
-	if (l->mta != MTA_SENDMAIL)
-		return -1;
-	for (unsigned i = 0; i < l->count; i++) {
-		if (!l->h[i].hidden || !slice_equal_case(l->h[i].name, name))
-			continue;
-		for (unsigned d = FIRST_DEFAULT; d < 9; d++)
-			if (slice_is_case(name, sendmail_own[d]))
-				return (int)i;
-	}
-	return -1;
+	return slice_is_case(name, "Received");
 }
 
 void headers_append(struct mail_headers *l, struct slice name,
 		    struct slice value)
 {
-	int at = find_default(l, name);
-
-	if (at < 0) {
-		make(l, l->count, name, value);
-		return;
-	}
-	l->h[at].hidden = false;
-	l->h[at].name = name;
-	l->h[at].value = value;
+	make(l, l->count, name, value);
 }
 
 int headers_next(const struct mail_headers *l, int from)
@@ -86,15 +72,7 @@ int headers_next(const struct mail_headers *l, int from)
 static int add(struct mail_headers *l, struct slice name, struct slice value)
 {
 	unsigned at = l->count;
-	int own = find_default(l, name);
 
-	if (own >= 0) {
-		l->h[own].hidden = false;
-		l->h[own].name = name;
-		l->h[own].value = value;
-		l->h[own].changed_by = l->filter;
-		return own;
-	}
 	if (l->mta == MTA_SENDMAIL) {
 		for (at = 0; at < l->count; at++)
 			if (slice_equal_case(l->h[at].name, name))
@@ -126,32 +104,46 @@ static int insert(struct mail_headers *l, uint32_t index, struct slice name,
 	return (int)at;
 }
 
-/* Which entry (name, index) means for this filter; -1: none. */
+/*
+ * Which entry (name, index) means for this filter; -1: none.  Under Sendmail
+ * that may be a default in the end, or what an earlier filter deleted.
+ */
 static int find(const struct mail_headers *l, uint32_t index, struct slice name)
 {
+	int otherwise = -1;
+
 	if (index == 0 || (l->mta == MTA_SENDMAIL && index > 0x7fffffff))
 		index = 1;
 	for (unsigned i = 0; i < l->count; i++) {
 		const struct mail_header *h = &l->h[i];
-		bool counts = !h->deleted_by || (l->mta == MTA_SENDMAIL &&
-						 h->deleted_by == l->filter);
+		bool counts = !h->hidden &&
+			      (!h->deleted_by || (l->mta == MTA_SENDMAIL &&
+						  h->deleted_by == l->filter));
 
-		if (h->hidden || !counts || !slice_equal_case(h->name, name))
+		if (!slice_equal_case(h->name, name))
 			continue;
-		if (--index == 0)
+		if (!counts && l->mta == MTA_SENDMAIL && !is_trace(name))
+			otherwise = (int)i;
+		if (counts && --index == 0)
 			return (int)i;
 	}
-	return -1;
+	return otherwise;
 }
 
 static void change(struct mail_headers *l, int at, const struct edit *e)
 {
 	struct mail_header *h = &l->h[at];
 
-	h->changed_by = l->filter;
-	h->deleted_by = e->value.len == 0 ? l->filter : 0;
-	if (e->value.len == 0)
+	if (e->value.len == 0) {
+		if (!h->hidden && !h->deleted_by) {
+			h->changed_by = l->filter;
+			h->deleted_by = l->filter;
+		}
 		return;
+	}
+	h->changed_by = l->filter;
+	h->deleted_by = 0;
+	h->hidden = false;
 	h->value = e->value;
 	if (l->mta == MTA_POSTFIX)
 		h->name = e->name;

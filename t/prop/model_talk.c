@@ -52,16 +52,18 @@ static uint64_t horizon(const struct model *m)
 }
 
 /* Its next connection; when it is asked loosely, only if it is of now. */
-static const struct conn *find_conn(const struct model *m,
-				    const struct kid *k)
+static const struct conn *find_conn(const struct model *m, struct kid *k)
 {
 	for (unsigned i = k->next_conn; i < m->run->conn_count; i++) {
 		const struct conn *c = &m->run->conns[i];
 
 		if (c->kid != k->number)
 			continue;
-		if (k->loose && c->count && c->events[0].seq > horizon(m))
+		if (k->loose &&
+		    (!c->count || c->events[0].seq > horizon(m))) {
+			k->stray = true; /* begun now, heard of later */
 			return NULL;
+		}
 		return c;
 	}
 	return NULL;
@@ -149,9 +151,6 @@ void check_event(struct model *m, struct kid *k, const struct event *e,
 {
 	struct slice due;
 
-	if (e->crowded)
-		wrong(m, k, "was sent more before it could answer %c",
-		      e->letter);
 	if (strchr("LBU", e->letter))
 		return; /* libmilter ignores macros there */
 	due = macros_for(m, k, op);
@@ -166,6 +165,7 @@ void check_event(struct model *m, struct kid *k, const struct event *e,
 
 enum said take_answer(struct model *m, struct kid *k, const struct event *e)
 {
+	k->answered |= e->answer && !strchr("XGS", e->answer);
 	switch (e->answer) {
 	case 0:
 		if (e->dropped)
@@ -199,18 +199,39 @@ enum said take_answer(struct model *m, struct kid *k, const struct event *e)
 	}
 }
 
+/*
+ * Lost between two messages, or before its first answer in one: that is no
+ * failure, it joins again at once (design 3, "Step").  Certain only on a
+ * connection that has been through a message, at the first command of one;
+ * else both are right.
+ */
+bool joins_again(struct model *m, struct kid *k, bool surely)
+{
+	const struct conn *c = find_conn(m, k);
+
+	return surely || (c && c->count && m->now &&
+			  c->events[0].seq < m->now->answer_seq);
+}
+
 static enum said ask(struct model *m, struct kid *k, const struct op *op,
 		     const struct event **event_out)
 {
 	const struct event *e = next_event(k);
 
 	*event_out = NULL;
-	if (withheld(k, op->letter))
+	/* Nothing is said, but that it has gone may be seen all the same. */
+	if (withheld(k, op->letter) &&
+	    (e || !k->conn->we_closed || !joins_again(m, k, false)))
 		return SAID_CONTINUE;
 	if (!e && k->conn->we_closed) {
 		k->live = false;
 		return SAID_GONE;
 	}
+	/* One DATA looks like another. */
+	if (e && k->loose &&
+	    ((e->seq > horizon(m) && !k->in_message && e->letter == 'T') ||
+	     (k->now_only && e->seq > m->now->answer_seq)))
+		return SAID_NOTHING;
 	if (!e || e->letter != op->letter ||
 	    !slice_equal(e->payload, op->payload)) {
 		if (k->loose)
@@ -257,8 +278,9 @@ static struct outcome hear(struct model *m, struct kid *k, const struct op *op,
 			break;
 		}
 		k->done |= o.said == SAID_ACCEPT;
-		if (told)
-			k->in_message = o.said == SAID_CONTINUE;
+		if (told) /* for libmilter a discard here ends nothing */
+			k->in_message = o.said == SAID_CONTINUE ||
+					o.said == SAID_DISCARD;
 		break;
 	default:
 		k->done |= o.said == SAID_ACCEPT;
@@ -420,33 +442,24 @@ static struct outcome bring_once(struct model *m, struct kid *k,
 		o = catch_up_message(m, k, op);
 	if (o.said != SAID_CONTINUE || !op)
 		return o;
-	if (op == m->connect)
+	o = hear(m, k, op, false);
+	if (op == m->connect && o.said != SAID_NOTHING)
 		k->heard_connect = true;
-	if (op == m->helo)
+	if (op == m->helo && o.said != SAID_NOTHING)
 		k->helo = op->number + 1;
-	return hear(m, k, op, false);
+	return o;
 }
 
 struct outcome bring(struct model *m, struct kid *k, const struct op *op)
 {
-	bool at_rest = k->live && !k->joined;
-	bool used = k->used;
+	bool was_live = k->live;
+	bool surely = k->used && !k->joined;
 	struct outcome o = bring_once(m, k, op);
 
-	/*
-	 * Lost between two messages, or at the first word of one: that is no
-	 * failure, it joins again at once (design 3, "Step").  On a connection
-	 * that has seen no message yet, both are right.
-	 */
-	if (o.said == SAID_GONE && at_rest && (!op || op->letter != 'U') &&
-	    (!op || op->letter != 'H')) {
-		const struct conn *c = find_conn(m, k);
-		bool again = used || (c && c->count &&
-				      c->events[0].seq < m->now->answer_seq);
-
-		if (again)
-			o = bring_once(m, k, op);
-	}
+	if (op && strchr("UH", op->letter))
+		surely = false;
+	if (o.said == SAID_GONE && was_live && !k->answered && joins_again(m, k, surely))
+		o = bring_once(m, k, op);
 	if (o.said == SAID_NOTHING && !next_event(k))
 		k->live = k->joined = false; /* it was closed */
 	if (o.said == SAID_GONE)
@@ -468,11 +481,12 @@ void release(struct model *m, struct kid *k)
 		return;
 	if (e && e->letter == SMFIC_ABORT && (k->in_message || told_nothing))
 		k->at++;
-	else if (k->in_message && !(k->loose && !e))
+	else if (k->in_message && !((k->loose || k->may_owe) && !e))
 		wrong(m, k, "should be told ABORT, was told %c",
 		      next_letter(k));
-	if (k->loose && !next_event(k))
+	if ((k->loose || k->may_owe) && !next_event(k))
 		k->live = false; /* closed while it owed an answer */
+	k->may_owe = false;
 	k->in_message = false;
 }
 
@@ -483,7 +497,11 @@ void finish(struct model *m, struct kid *k)
 	if (!k->live)
 		return;
 	release(m, k);
-	e = next_event(k);
+	if (!k->live)
+		return;
+	/* It may have been joining when it was no longer needed. */
+	while ((e = next_event(k)) && strchr("CH", e->letter))
+		k->at++;
 	if (e && e->letter == SMFIC_QUIT)
 		k->at++;
 	else if (!e && !k->conn->we_closed && !k->loose)
@@ -500,7 +518,8 @@ static const char *manners_of(const struct conn *c, const struct event *e,
 
 	if ((e->letter == SMFIC_OPTNEG) != (at == 0))
 		return "negotiation not first, or twice";
-	if (e->crowded)
+	/* Nobody waits for what is said to a recipient the MTA refused. */
+	if (e->crowded && !(e->letter == SMFIC_RCPT && e->payload.data[1] == 'x'))
 		return "next command before the answer";
 	if (at > 0 && withheld(&k, e->letter))
 		return "what it did not want";
@@ -534,7 +553,7 @@ void check_manners(struct model *m, const struct conn *c)
 		if (strchr("MRTLNB", e->letter))
 			inside = !strchr("artyd", e->answer) || !e->answer ||
 				 (e->letter == SMFIC_RCPT &&
-				  strchr("rty", e->answer));
+				  strchr("rtyd", e->answer));
 		else if (strchr("EA", e->letter))
 			inside = false;
 	}

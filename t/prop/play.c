@@ -286,7 +286,7 @@ static bool is_last_word(char letter, char answer)
 	if (answer == SMFIR_CONTINUE || answer == SMFIR_SKIP)
 		return false;
 	if (letter == SMFIC_RCPT)
-		return answer == SMFIR_ACCEPT || answer == SMFIR_DISCARD;
+		return answer == SMFIR_ACCEPT;
 	return strchr("MTLNB", letter) != NULL;
 }
 
@@ -323,6 +323,7 @@ static void answer(struct player *p, struct conn *c, struct event *e)
 				0) :
 			   SLICE_EMPTY);
 	c->over = is_last_word(e->letter, r->kind);
+	c->over_message = p->message;
 	if (e->letter == SMFIC_BODYEOB &&
 	    p->c->kids[c->kid].messages[p->message].leaves)
 		c->leave_when_written = c->deaf = true;
@@ -368,6 +369,12 @@ static void hear(struct player *p, struct conn *c, char letter,
 	memset(c->has_macros, 0, sizeof(c->has_macros));
 	if (strchr("ACHMU", letter)) {
 		c->over = c->over && letter == SMFIC_UNKNOWN;
+		c->headers = 0;
+		c->body = 0;
+	}
+	/* With NOMAIL the next message begins without a word. */
+	if (c->over && c->over_message != p->message) {
+		c->over = false;
 		c->headers = 0;
 		c->body = 0;
 	}
@@ -518,6 +525,15 @@ static bool evaluate_waits(struct player *p)
 	return false;
 }
 
+static void mta_leave(struct player *p)
+{
+	p->done = true;
+	if (p->fd >= 0)
+		close(p->fd);
+	p->fd = -1;
+	p->deadline = clock_now() + END_LIMIT;
+}
+
 static void mta_advance(struct player *p)
 {
 	while (p->negotiated && !p->waiting && !p->done &&
@@ -525,12 +541,9 @@ static void mta_advance(struct player *p)
 		const struct op *o;
 
 		if (p->next_op == p->c->op_count) {
-			if (buf_len(&p->out) == 0) {
-				p->done = true;
-				close(p->fd);
-				p->fd = -1;
-				p->deadline = clock_now() + END_LIMIT;
-			}
+			mta_flush(p);
+			if (buf_len(&p->out) == 0)
+				mta_leave(p);
 			break;
 		}
 		o = &p->c->ops[p->next_op++];
@@ -633,7 +646,9 @@ static void mta_read(struct player *p)
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
-		p->run->broken = "sekishod closed the MTA's connection";
+		if (p->waiting || p->next_op < p->c->op_count)
+			p->run->broken = "sekishod closed the MTA's connection";
+		mta_leave(p);
 		return;
 	}
 	buf_added(&p->in, (size_t)n);

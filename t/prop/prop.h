@@ -146,6 +146,7 @@ struct conn {
 	uint32_t version;
 	/* of the present message */
 	bool over; /* final answer given */
+	unsigned over_message; /* in this one */
 	bool deaf; /* failed: listens no more, waits for the end */
 	unsigned headers;
 	size_t body;
