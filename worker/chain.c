@@ -265,6 +265,21 @@ void chain_release(struct chain *c, unsigned first)
 	}
 }
 
+void chain_overrule(struct chain *c, const struct verdict *v)
+{
+	if (v->kind == VERDICT_CONTINUE || v->by < 0)
+		return;
+	for (unsigned i = (unsigned)v->by + 1; i < c->count; i++) {
+		struct member *m = &c->members[i];
+
+		if (!m->said_late || m->connection == CONNECTION_OPEN)
+			continue;
+		child_quit(&m->child, false);
+		member_forget(m);
+		m->connection = CONNECTION_OPEN;
+	}
+}
+
 bool chain_evaluates(const struct chain *c)
 {
 	for (unsigned i = 0; i < c->count; i++)

@@ -74,6 +74,11 @@ void chain_begin_message(struct chain *c);
  * released.  With from 0, for all.
  */
 void chain_release(struct chain *c, unsigned first);
+/*
+ * The message got this no: what a late joiner below said to connect or helo
+ * meanwhile is forgotten, since in a row nobody would have asked it.
+ */
+void chain_overrule(struct chain *c, const struct verdict *v);
 /* Is a child in evaluate mode still at work on the message? */
 bool chain_evaluates(const struct chain *c);
 /* Does anybody still need the content that comes? */

@@ -55,6 +55,7 @@ static bool take_verdict(struct chain *c, struct member *m, struct arena *arena,
 static void done_connection(struct chain *c, struct member *m)
 {
 	m->connection = CONNECTION_ACCEPTED;
+	m->said_late = c->journal->has_mail;
 	count(c, m, MILTER_ACCEPTED);
 	child_quit(&m->child, false);
 	member_forget(m);
@@ -67,6 +68,7 @@ static void no_connection(struct chain *c, struct member *m,
 			  &m->connection_verdict))
 		return;
 	m->connection = CONNECTION_REFUSED;
+	m->said_late = c->journal->has_mail;
 	count(c, m,
 	      m->connection_verdict.kind == VERDICT_REJECT ? MILTER_REJECTED :
 							     MILTER_TEMPFAILED);

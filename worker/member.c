@@ -18,6 +18,7 @@ void member_forget(struct member *m)
 	m->noted = false;
 	m->silent = false;
 	m->aside_owed = 0;
+	m->retell = m->retell_now = false;
 	m->hearing = STAGE_COUNT;
 }
 
@@ -32,6 +33,7 @@ void member_reset_message(struct member *m)
 	m->rcpts_refused = 0;
 	m->retell = m->retell_now = false;
 	m->has_late = false;
+	m->said_late = false;
 	m->skip_headers = m->skip_body = false;
 	m->view = m->left = NULL;
 	/* What it heard of connect and helo stays; the rest begins anew. */

@@ -58,6 +58,7 @@ struct member {
 	bool joined;
 	enum member_connection connection;
 	struct verdict connection_verdict;
+	bool said_late; /* that word came with the message at hand */
 	bool unsettled; /* failed outside a message: settled at MAIL */
 
 	/* this connection to the child */

@@ -75,6 +75,7 @@ static void close_message(struct session *s, const struct verdict *v,
 	}
 	s->summary.messages++;
 	summary_message(&s->summary, &s->chain, v, word);
+	chain_overrule(&s->chain, v);
 	wipe_message(s);
 	/* A late joiner's no to connect or helo holds from now on. */
 	if (chain_is_of_connection(&s->chain, v)) {
