@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -53,8 +54,8 @@ void stand_begin(struct stand *s, enum mta mta)
 	arena_init(&s->message_arena, 1 << 26);
 	journal_init(&s->journal, &s->session_arena, &s->message_arena,
 		     s->conf.macros_max);
-	chain_init(&s->chain, &s->env, &s->session_arena, &s->message_arena,
-		   &s->journal, &s->message);
+	cr_assert(chain_init(&s->chain, &s->env, &s->session_arena,
+			     &s->message_arena, &s->journal, &s->message));
 	chain_begin_session(&s->chain, &s->offer);
 	s->chain.mta = mta;
 }
@@ -75,6 +76,8 @@ void stand_end(struct stand *s)
 		buf_deinit(&c->out);
 		buf_deinit(&c->list_bytes);
 	}
+	/* A session lives as long as its process and never does this. */
+	free(s->chain.members);
 	journal_deinit(&s->journal);
 	arena_deinit(&s->session_arena);
 	arena_deinit(&s->message_arena);

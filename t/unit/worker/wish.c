@@ -217,6 +217,7 @@ Test(wish, what_is_known_is_not_told_again)
 	cr_expect_eq(told(&head, lists, sizeof(lists)), 1);
 	got->actions = 3;
 	got->has_list[LIST_MAIL] = true;
+	got->list[LIST_MAIL] = SLICE_EMPTY;
 	wish_note(&env, &member);
 	cr_expect_eq(told(&head, lists, sizeof(lists)), 1);
 }
