@@ -19,9 +19,15 @@
 #include "shared/endpoint.h"
 #include "shared/log.h"
 #include "shared/milter.h"
+#include "shared/slice.h"
 
-#define CONF_MILTERS_MAX 64
-#define CONF_LISTEN_MAX	 16
+#define CONF_MILTERS_MAX    64
+#define CONF_LISTEN_MAX	    16
+#define CONF_CONDITIONS_MAX 1000
+#define CONF_TABLES_MAX	    200
+#define CONF_RULES_MAX	    1000
+/* `action =` of one rule. */
+#define CONF_ACTIONS_MAX    32
 
 enum conf_order { ORDER_CHAIN, ORDER_FREE, ORDER_STRICT };
 enum conf_mode { MODE_ON, MODE_OFF, MODE_EVALUATE };
@@ -33,6 +39,30 @@ enum conf_policy {
 	POLICY_QUARANTINE,
 };
 enum conf_late_refusal { LATE_VERDICT, LATE_KEEP };
+/* Of several recipients, which ones must the milter's condition be true for? */
+enum conf_recipients {
+	RECIPIENTS_ANY, /* one is enough, and it is shown all of them */
+	RECIPIENTS_ALL,
+	RECIPIENTS_OWN, /* one is enough, and it is shown only those */
+};
+/* What becomes of recipients whose milters differ from the first one's. */
+enum conf_mixed { MIXED_SHARE, MIXED_DEFER };
+
+struct cond;
+struct conf_line;
+struct rules;
+struct table;
+
+/* Text that is compiled when all sections are read, and where it stands. */
+struct conf_text {
+	struct slice text;	      /* empty: not given */
+	const struct conf_line *line; /* NULL: nobody wrote it, it is built in */
+};
+
+struct conf_texts {
+	struct conf_text *items;
+	size_t count;
+};
 
 /* One `listen =` entry: address owner=... group=... mode=... mta=... */
 struct conf_listen {
@@ -56,6 +86,34 @@ struct conf_milter {
 	uint64_t timeout_connect; /* microseconds, as all times */
 	uint64_t timeout_command;
 	uint64_t timeout_eom;
+	enum conf_recipients recipients;
+	enum conf_mixed mixed;
+	struct conf_text when_text;
+	const struct cond *when; /* NULL: always */
+};
+
+/* [condition NAME] */
+struct conf_condition {
+	const char *name;
+	bool is_builtin; /* nobody wrote a section, but somebody names it */
+	struct conf_text is;
+	const struct cond *cond; /* as it is by itself; built into its users */
+};
+
+/* [table NAME] */
+struct conf_table {
+	const char *name;
+	bool is_builtin;
+	struct conf_text source;
+	struct table *table;
+};
+
+/* [rule NAME]; compiled it is in conf.rules, in the same place. */
+struct conf_rule {
+	const char *name;
+	struct conf_text when;
+	struct conf_texts action;
+	struct conf_text on_unknown;
 };
 
 struct conf {
@@ -95,12 +153,23 @@ struct conf {
 	/* [milter NAME], in the order of the file */
 	struct conf_milter milters[CONF_MILTERS_MAX];
 	size_t milter_count;
+
+	/* In the order of the file, those built in and used behind them. */
+	struct conf_condition *conditions;
+	size_t condition_count;
+	struct conf_table *tables;
+	size_t table_count;
+	/* In the order of the file, which is that of carrying them out. */
+	struct conf_rule *rule_texts;
+	size_t rule_count;
+	const struct rules *rules; /* never NULL; see rule.h */
 };
 
 /* What is wrong with the settings: file by file, each by line. */
 struct conf_problem {
 	const char *file; /* as given or included */
 	unsigned line;	  /* 0: the file as a whole */
+	unsigned column;  /* from 1, in bytes; 0: the line as a whole */
 	const char *text; /* in words, with the key and the nearest name */
 	struct conf_problem *next;
 };
@@ -127,7 +196,11 @@ const struct conf *conf_read_text(struct arena *arena, const char *name,
 void conf_problem_add(struct conf_problems *p, const char *file, unsigned line,
 		      const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
-/* "file:line: text" lines into out. */
+/* The same with a column. */
+void conf_problem_at(struct conf_problems *p, const char *file, unsigned line,
+		     unsigned column, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+/* "file:line: text" or "file:line:column: text" lines into out. */
 void conf_problems_print(const struct conf_problems *p, struct buf *out);
 
 /* All settings in force as a settings file; with_defaults: else only those
@@ -139,5 +212,7 @@ bool conf_print_sample(struct buf *out);
 const char *conf_order_name(enum conf_order order);
 const char *conf_mode_name(enum conf_mode mode);
 const char *conf_policy_name(enum conf_policy policy);
+const char *conf_recipients_name(enum conf_recipients recipients);
+const char *conf_mixed_name(enum conf_mixed mixed);
 
 #endif

@@ -47,7 +47,7 @@ static struct conf_place milter_place(const struct check *c, size_t milter,
 	size_t n;
 	const struct conf_row *rows = conf_rows(CONF_MILTER, &n);
 
-	return c->places->milter_key[milter][conf_row_find(CONF_MILTER,
+	return c->places->keys[CONF_MILTER][milter][conf_row_find(CONF_MILTER,
 							   slice_str(key)) -
 					     rows];
 }

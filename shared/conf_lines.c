@@ -44,6 +44,8 @@ struct reader_state {
 	struct conf_place place;
 	struct slice key;
 	struct buf value;
+	struct buf parts;  /* struct conf_part each */
+	struct slice line; /* the line being read */
 };
 
 #define PROBLEM(r, ...)                                                     \
@@ -77,6 +79,36 @@ static struct slice lower_copy(struct arena *arena, struct slice s)
 	return slice_of(copy, s.len);
 }
 
+static bool copy_parts(struct reader_state *r, struct conf_line *line)
+{
+	struct slice parts = buf_slice(&r->parts);
+	struct conf_part *copy = arena_take(r->arena, parts.len);
+
+	if (!copy)
+		return false;
+	if (parts.len)
+		memcpy(copy, parts.data, parts.len);
+	line->parts = copy;
+	line->part_count = parts.len / sizeof(*copy);
+	return true;
+}
+
+struct conf_part conf_line_place(const struct conf_line *line, size_t offset)
+{
+	struct conf_part place = { offset, line->place.line, 1 };
+
+	for (size_t i = 0; i < line->part_count; i++) {
+		const struct conf_part *part = &line->parts[i];
+
+		if (part->offset > offset)
+			break;
+		place.line = part->line;
+		place.column =
+			part->column + (unsigned)(offset - part->offset);
+	}
+	return place;
+}
+
 static void add_line(struct reader_state *r, struct conf_place place,
 		     struct slice key, struct slice value)
 {
@@ -99,6 +131,8 @@ static void add_line(struct reader_state *r, struct conf_place place,
 				    .name = r->name,
 				    .key = key,
 				    .value = value };
+	if (key.len && !copy_parts(r, line))
+		PROBLEM(r, "no memory for more settings");
 	*r->lines->tail = line;
 	r->lines->tail = &line->next;
 	r->lines->count++;
@@ -223,11 +257,16 @@ static struct slice without_comment(struct reader_state *r, struct slice s)
 /* A blank goes between what continuation lines hold. */
 static void add_value(struct reader_state *r, struct slice text)
 {
+	struct conf_part part = { .line = r->source->line };
+
 	text = slice_trim(text);
 	if (text.len == 0 || r->bad)
 		return;
+	part.column = (unsigned)(text.data - r->line.data) + 1;
+	part.offset = buf_len(&r->value) ? buf_len(&r->value) + 1 : 0;
 	if ((buf_len(&r->value) && !buf_add_byte(&r->value, ' ')) ||
-	    !buf_add(&r->value, text)) {
+	    !buf_add(&r->value, text) ||
+	    !buf_add(&r->parts, slice_of(&part, sizeof(part)))) {
 		PROBLEM(r, "the value of \"%.*s\" is longer than %d bytes",
 			SLICE_ARG(r->key), CONF_VALUE_MAX);
 		r->bad = true;
@@ -241,48 +280,93 @@ static bool name_byte(char c)
 	       c == '@';
 }
 
-static bool milter_name_ok(struct reader_state *r, struct slice name)
+/*
+ * Conditions and tables are named in expressions, so their names are words of
+ * the language: greylist-2 would be read as something else.
+ */
+static bool word_ok(struct slice name)
 {
-	if (name.len == 0) {
-		PROBLEM(r, "a milter needs a name: [milter NAME]");
-		return false;
-	}
-	if (name.len > CONF_NAME_MAX) {
-		PROBLEM(r, "the name of a milter may have no more than %d "
-			"bytes", CONF_NAME_MAX);
-		return false;
-	}
-	for (size_t i = 0; i < name.len; i++) {
-		if (name_byte(name.data[i]))
-			continue;
-		PROBLEM(r, "bad milter name \"%.*s\": letters, digits and "
-			". _ - @ only", SLICE_ARG(name));
-		return false;
-	}
+	for (size_t i = 0; i < name.len; i++)
+		if (!name_byte(name.data[i]) || strchr(".-@", name.data[i]))
+			return false;
+	return name.data[0] < '0' || name.data[0] > '9';
+}
+
+static bool name_bytes_ok(struct slice name)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if (!name_byte(name.data[i]))
+			return false;
 	return true;
 }
 
+static bool name_ok(struct reader_state *r, struct slice name)
+{
+	const char *kind = conf_word_of(conf_section_words, (int)r->section);
+	bool is_word = r->section == CONF_CONDITION || r->section == CONF_TABLE;
+
+	if (name.len == 0) {
+		PROBLEM(r, "a %s needs a name: %s", kind,
+			conf_section_print(r->section));
+	} else if (name.len > CONF_NAME_MAX) {
+		PROBLEM(r, "the name of a %s may have no more than %d bytes",
+			kind, CONF_NAME_MAX);
+	} else if (is_word && !word_ok(name)) {
+		PROBLEM(r, "bad %s name \"%.*s\": letters, digits and _ only, "
+			"and no digit in front", kind, SLICE_ARG(name));
+	} else if (!name_bytes_ok(name)) {
+		PROBLEM(r, "bad %s name \"%.*s\": letters, digits and "
+			". _ - @ only", kind, SLICE_ARG(name));
+	} else {
+		return true;
+	}
+	return false;
+}
+
+#define THERE_ARE \
+	"there are [server], [milter NAME], [condition NAME], [table NAME] " \
+	"and [rule NAME]"
+
 static void unknown_section(struct reader_state *r, struct slice word)
 {
-	static const char *const words[] = { "server", "milter" };
+	const char *words[CONF_SECTIONS];
 	struct slice lower = lower_copy(r->arena, word);
-	const char *nearest = conf_nearest(lower, words, 2);
+	const char *nearest;
 
-	if (slice_starts(lower, "milter") && word.len > 6)
-		PROBLEM(r, "unknown section [%.*s]: write [milter NAME] with "
-			"a blank between", SLICE_ARG(slice_head(word, 80)));
-	else if (nearest)
+	word = slice_head(word, 80);
+	for (int i = 0; i < CONF_SECTIONS; i++)
+		words[i] = conf_section_words[i].word;
+	for (int i = CONF_MILTER; i < CONF_SECTIONS; i++) {
+		if (!slice_starts(lower, words[i]))
+			continue;
+		PROBLEM(r, "unknown section [%.*s]: write %s with a blank "
+			"between", SLICE_ARG(word),
+			conf_section_print((enum conf_section)i));
+		return;
+	}
+	nearest = conf_nearest(lower, words, CONF_SECTIONS);
+	if (nearest)
 		PROBLEM(r, "unknown section [%.*s]: did you mean [%s]?",
-			SLICE_ARG(slice_head(word, 80)), nearest);
+			SLICE_ARG(word), nearest);
 	else
-		PROBLEM(r, "unknown section [%.*s]: there are [server] and "
-			"[milter NAME]", SLICE_ARG(slice_head(word, 80)));
+		PROBLEM(r, "unknown section [%.*s]: " THERE_ARE,
+			SLICE_ARG(word));
+}
+
+/* CONF_SECTIONS: there is no such. */
+static enum conf_section find_section(struct slice word)
+{
+	for (const struct conf_word *w = conf_section_words; w->word; w++)
+		if (slice_is_case(word, w->word))
+			return (enum conf_section)w->value;
+	return CONF_SECTIONS;
 }
 
 /* inside: what stands between the brackets. */
 static void begin_section(struct reader_state *r, struct slice inside)
 {
 	struct conf_place place = { r->source->name, r->source->line };
+	enum conf_section section;
 	struct slice word;
 	size_t n = 0;
 
@@ -294,25 +378,22 @@ static void begin_section(struct reader_state *r, struct slice inside)
 	r->block = ++r->blocks;
 	r->name = slice_trim(slice_from(inside, n));
 	if (word.len == 0) {
-		PROBLEM(r, "the brackets are empty: there are [server] and "
-			"[milter NAME]");
+		PROBLEM(r, "the brackets are empty: " THERE_ARE);
 		return;
 	}
-	if (slice_is_case(word, "server")) {
-		r->section = CONF_SERVER;
-		if (r->name.len) {
-			PROBLEM(r, "[server] has no name");
-			return;
-		}
-	} else if (slice_is_case(word, "milter")) {
-		r->section = CONF_MILTER;
-		if (!milter_name_ok(r, r->name) ||
-		    !arena_copy(r->arena, r->name, &r->name))
-			return;
-	} else {
+	section = find_section(word);
+	if (section == CONF_SECTIONS) {
 		unknown_section(r, word);
 		return;
 	}
+	r->section = section;
+	if (section == CONF_SERVER && r->name.len) {
+		PROBLEM(r, "[server] has no name");
+		return;
+	}
+	if (section != CONF_SERVER &&
+	    (!name_ok(r, r->name) || !arena_copy(r->arena, r->name, &r->name)))
+		return;
 	r->where = IN_SECTION;
 	add_line(r, place, SLICE_EMPTY, SLICE_EMPTY);
 }
@@ -354,6 +435,7 @@ static void read_key(struct reader_state *r, struct slice s)
 	r->place = (struct conf_place){ r->source->name, r->source->line };
 	r->has_key = true;
 	r->bad = false;
+	buf_clear(&r->parts);
 	/* From the "=" on, so that white space behind it is seen. */
 	s = without_comment(r, slice_from(s, (size_t)equals));
 	add_value(r, slice_from(s, 1));
@@ -372,8 +454,10 @@ static bool looks_like_key(struct slice s)
 	if (equals < 1 || !is_blank(s.data[equals - 1]))
 		return false;
 	key = slice_trim(slice_head(s, (size_t)equals));
-	return conf_row_find(CONF_SERVER, key) ||
-	       conf_row_find(CONF_MILTER, key) || slice_is(key, "include");
+	for (int i = 0; i < CONF_SECTIONS; i++)
+		if (conf_row_find((enum conf_section)i, key))
+			return true;
+	return slice_is(key, "include");
 }
 
 static void read_indented(struct reader_state *r, struct slice s)
@@ -401,6 +485,7 @@ static bool read_line(struct reader_state *r, struct slice s)
 {
 	if (s.len && s.data[s.len - 1] == '\r')
 		s.len--;
+	r->line = s;
 	if (slice_find(s, '\0') >= 0) {
 		PROBLEM(r, "a NUL byte: this is no text file");
 		return false;
@@ -548,6 +633,8 @@ static void begin(struct reader_state *r, struct conf_lines *lines,
 				    .problems = problems,
 				    .lines = lines };
 	buf_init(&r->value, CONF_VALUE_MAX);
+	/* A byte and an indent a line at the least. */
+	buf_init(&r->parts, CONF_VALUE_MAX * sizeof(struct conf_part));
 }
 
 void conf_lines_file(const char *path, struct conf_lines *lines_out,
@@ -562,6 +649,7 @@ void conf_lines_file(const char *path, struct conf_lines *lines_out,
 	else
 		conf_problem_add(problems, path, 0, "no memory");
 	buf_deinit(&r.value);
+	buf_deinit(&r.parts);
 }
 
 void conf_lines_text(const char *name, struct slice text,
@@ -578,4 +666,5 @@ void conf_lines_text(const char *name, struct slice text,
 	else
 		conf_problem_add(problems, name, 0, "no memory");
 	buf_deinit(&r.value);
+	buf_deinit(&r.parts);
 }

@@ -21,16 +21,25 @@
 #define CONF_FILES_MAX	  256
 #define CONF_DEPTH_MAX	  8	/* files including files */
 #define CONF_SETTINGS_MAX 10000 /* in all files together */
-#define CONF_NAME_MAX	  64	/* bytes of a milter's name */
+#define CONF_NAME_MAX	  64	/* bytes of the name of a section */
+
+/* A value stands on several lines: from this byte of it on, on that one. */
+struct conf_part {
+	size_t offset;
+	unsigned line;
+	unsigned column; /* from 1, in bytes of the line */
+};
 
 struct conf_line {
 	struct conf_place place;
 	enum conf_section section;
 	unsigned block;	    /* counts section headers: which one it is under */
 	bool bad;	    /* said already; its value means nothing */
-	struct slice name;  /* of a [milter NAME], as written */
+	struct slice name;  /* of a [milter NAME] and the like, as written */
 	struct slice key;   /* lower case; empty: the section begins here */
 	struct slice value; /* trimmed, quotes still around */
+	const struct conf_part *parts;
+	size_t part_count;
 	struct conf_line *next;
 };
 
@@ -39,6 +48,9 @@ struct conf_lines {
 	struct conf_line **tail;
 	size_t count;
 };
+
+/* Where byte `offset` of the value stands. */
+struct conf_part conf_line_place(const struct conf_line *line, size_t offset);
 
 void conf_lines_file(const char *path, struct conf_lines *lines_out,
 		     struct conf_problems *problems);

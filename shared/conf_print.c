@@ -87,6 +87,45 @@ static bool print_macros(struct buf *out, const struct slice *lists)
 	return true;
 }
 
+/* Longer values are broken: a line of the file has its limit. */
+#define TEXT_LINE_MAX 1000
+#define TEXT_WIDTH    72
+
+/* May the value go on at `at` on an indented line of its own? */
+static bool may_break(struct slice rest)
+{
+	ptrdiff_t equals = slice_find(rest, '=');
+
+	/* The reader would take `order = x` for a key that is indented. */
+	return rest.len && !strchr(";#", rest.data[0]) &&
+	       (equals < 1 || slice_find(slice_trim(slice_head(
+					 rest, (size_t)equals)), ' ') >= 0);
+}
+
+/* As written, comments and line breaks apart. */
+static bool print_text(struct buf *out, struct slice text)
+{
+	size_t from = 0;
+
+	if (text.len <= TEXT_LINE_MAX)
+		return buf_add(out, text);
+	for (size_t i = 0; i < text.len; i++) {
+		ptrdiff_t literal = conf_literal(text, i);
+
+		if (literal > 0)
+			i += (size_t)literal - 1;
+		else if (text.data[i] == ' ' && i - from >= TEXT_WIDTH &&
+			 may_break(slice_from(text, i + 1))) {
+			if (!buf_add(out, slice_of(text.data + from,
+						   i - from)) ||
+			    !buf_add(out, SLICE_LIT("\n\t")))
+				return false;
+			from = i + 1;
+		}
+	}
+	return buf_add(out, slice_from(text, from));
+}
+
 static uint64_t number_at(const struct conf_row *row, const void *at)
 {
 	unsigned small;
@@ -141,6 +180,10 @@ bool conf_value_print(const struct conf_row *row, const void *base,
 		return print_listen(out, base);
 	case CONF_MACROS:
 		return print_macros(out, at);
+	case CONF_TEXT:
+		return print_text(out, ((const struct conf_text *)at)->text);
+	case CONF_TEXTS:
+		break; /* one line each: print_texts() */
 	}
 	return false;
 }
@@ -167,6 +210,21 @@ static bool print_row(const struct conf_row *row, const void *base,
 	return ok;
 }
 
+/* `key = value` for each of them. */
+static bool print_texts(const struct conf_row *row, const void *base,
+			struct buf *out)
+{
+	const void *at = (const char *)base + row->offset;
+	const struct conf_texts *list = at;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (!buf_printf(out, "%s = ", row->key) ||
+		    !print_text(out, list->items[i].text) ||
+		    !buf_add_byte(out, '\n'))
+			return false;
+	return true;
+}
+
 /* defaults: NULL to print all. */
 static bool print_section(enum conf_section section, const void *base,
 			  const void *defaults, struct buf *out)
@@ -175,7 +233,42 @@ static bool print_section(enum conf_section section, const void *base,
 	const struct conf_row *rows = conf_rows(section, &n);
 
 	for (size_t i = 0; i < n; i++)
-		if (!print_row(&rows[i], base, defaults, out))
+		if (rows[i].type == CONF_TEXTS ?
+			    !print_texts(&rows[i], base, out) :
+			    !print_row(&rows[i], base, defaults, out))
+			return false;
+	return true;
+}
+
+static bool print_named(enum conf_section section, const char *name,
+			const void *base, const void *defaults, struct buf *out)
+{
+	return buf_printf(out, "\n[%s %s]\n",
+			  conf_word_of(conf_section_words, (int)section),
+			  name) &&
+	       print_section(section, base, defaults, out);
+}
+
+/* Those that were written; what is built in is there anyhow. */
+static bool print_conditions(const struct conf *conf, bool all,
+			     struct buf *out)
+{
+	static const struct conf_rule no_rule;
+
+	for (size_t i = 0; i < conf->condition_count; i++)
+		if (!conf->conditions[i].is_builtin &&
+		    !print_named(CONF_CONDITION, conf->conditions[i].name,
+				 &conf->conditions[i], NULL, out))
+			return false;
+	for (size_t i = 0; i < conf->table_count; i++)
+		if (!conf->tables[i].is_builtin &&
+		    !print_named(CONF_TABLE, conf->tables[i].name,
+				 &conf->tables[i], NULL, out))
+			return false;
+	for (size_t i = 0; i < conf->rule_count; i++)
+		if (!print_named(CONF_RULE, conf->rule_texts[i].name,
+				 &conf->rule_texts[i], all ? NULL : &no_rule,
+				 out))
 			return false;
 	return true;
 }
@@ -206,11 +299,10 @@ static bool print_all(const struct conf *conf, const struct conf *server,
 	for (size_t i = 0; i < conf->milter_count; i++) {
 		const struct conf_milter *m = &conf->milters[i];
 
-		if (!buf_printf(out, "\n[milter %s]\n", m->name) ||
-		    !print_section(CONF_MILTER, m, milter, out))
+		if (!print_named(CONF_MILTER, m->name, m, milter, out))
 			return false;
 	}
-	return true;
+	return print_conditions(conf, !milter, out);
 }
 
 bool conf_print(const struct conf *conf, bool with_defaults, struct buf *out)
@@ -295,6 +387,55 @@ static bool print_sample_section(enum conf_section section, struct buf *out)
 	return true;
 }
 
+/*
+ * Nothing of this is in force: conditions and rules have no defaults, but
+ * whoever needs them should find how they look.
+ */
+static const char examples[] =
+	"\n"
+	"# Conditions have names and stand in `when =`; tables are looked up in;\n"
+	"# rules act by themselves.  See sekisho-conditions(7).\n"
+	"#\n"
+	"# Some are built in: `when = s25r and not authenticated` in a section\n"
+	"# [milter greylist] greylists only who looks like a dial-up machine and\n"
+	"# has not logged in.  A section of the same name takes their place.\n"
+	"#\n"
+	"# [condition office_hours]\n"
+	"# is = weekday in mon-fri and time in 08:00-20:00\n"
+	"#\n"
+	"# Lists of whom to block and whom to let pass, in files of their own:\n"
+	"#\n"
+	"# [table blocked_clients]\n"
+	"# source = cidr:/etc/sekisho/blocked_clients\n"
+	"#\n"
+	"# [table blocked_senders]\n"
+	"# source = list:/etc/sekisho/blocked_senders\n"
+	"#\n"
+	"# [table allowed_senders]\n"
+	"# source = list:/etc/sekisho/allowed_senders\n"
+	"#\n"
+	"# [table blocked_subjects]\n"
+	"# source = regexp:/etc/sekisho/blocked_subjects\n"
+	"#\n"
+	"# Rules are carried out in the order of this file.\n"
+	"#\n"
+	"# [rule allow]\n"
+	"# when = sender in allowed_senders and not remote_network\n"
+	"# action = accept\n"
+	"#\n"
+	"# [rule block]\n"
+	"# when = client_addr in blocked_clients or sender in blocked_senders\n"
+	"# action = reject 550 5.7.1 mail from {sender} is not wanted here\n"
+	"#\n"
+	"# [rule subjects]\n"
+	"# when = header(\"Subject\") in blocked_subjects\n"
+	"# action = quarantine the subject is on our list\n"
+	"# action = log held for its subject\n"
+	"#\n"
+	"# [rule mark]\n"
+	"# when = size > 10M\n"
+	"# action = header X-Large: {size} bytes\n";
+
 bool conf_print_sample(struct buf *out)
 {
 	return buf_add(out, SLICE_LIT(
@@ -315,6 +456,7 @@ bool conf_print_sample(struct buf *out)
 		"of this file.\n"
 		"[milter opendkim]\n")) &&
 	       print_sample_section(CONF_MILTER, out) &&
+	       buf_add(out, slice_str(examples)) &&
 	       buf_add(out, SLICE_LIT(
 		"\n"
 		"# More sections may stand in files of their own.\n"

@@ -8,9 +8,12 @@
 #define TEXT_MAX       1024
 
 /* Line 0, the file as a whole, comes last. */
-static bool is_behind(const struct conf_problem *p, unsigned line)
+static bool is_behind(const struct conf_problem *p,
+		      const struct conf_problem *added)
 {
-	return line == 0 || (p->line != 0 && p->line <= line);
+	if (p->line == added->line)
+		return p->column <= added->column;
+	return added->line == 0 || (p->line != 0 && p->line < added->line);
 }
 
 /*
@@ -25,7 +28,7 @@ static void insert(struct conf_problems *p, struct conf_problem *problem)
 	for (struct conf_problem **i = &p->first; *i; i = &(*i)->next) {
 		if (strcmp((*i)->file, problem->file) != 0)
 			continue;
-		if (is_behind(*i, problem->line))
+		if (is_behind(*i, problem))
 			at = &(*i)->next;
 		else if (!seen)
 			at = i;
@@ -37,29 +40,60 @@ static void insert(struct conf_problems *p, struct conf_problem *problem)
 		p->tail = &problem->next;
 }
 
-void conf_problem_add(struct conf_problems *p, const char *file, unsigned line,
-		      const char *format, ...)
+static void add(struct conf_problems *p, const char *file, unsigned line,
+		unsigned column, const char *text)
 {
-	char text[TEXT_MAX];
 	struct conf_problem *problem;
-	va_list args;
 
 	/* Counted even if it cannot be kept: the settings are refused. */
 	p->count++;
 	if (p->count > PROBLEMS_SHOWN)
 		return;
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
 	problem = arena_take(p->arena, sizeof(*problem));
 	if (!problem)
 		return;
 	problem->file = arena_str(p->arena, slice_str(file));
 	problem->text = arena_str(p->arena, slice_str(text));
 	problem->line = line;
+	problem->column = column;
 	if (!problem->file || !problem->text)
 		return;
 	insert(p, problem);
+}
+
+void conf_problem_add(struct conf_problems *p, const char *file, unsigned line,
+		      const char *format, ...)
+{
+	char text[TEXT_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	add(p, file, line, 0, text);
+}
+
+void conf_problem_at(struct conf_problems *p, const char *file, unsigned line,
+		     unsigned column, const char *format, ...)
+{
+	char text[TEXT_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	add(p, file, line, column, text);
+}
+
+static bool print(const struct conf_problem *p, struct buf *out)
+{
+	if (p->line && p->column)
+		return buf_printf(out, "%s:%u:%u: %s\n", p->file, p->line,
+				  p->column, p->text);
+	if (p->line)
+		return buf_printf(out, "%s:%u: %s\n", p->file, p->line,
+				  p->text);
+	return buf_printf(out, "%s: %s\n", p->file, p->text);
 }
 
 void conf_problems_print(const struct conf_problems *p, struct buf *out)
@@ -68,11 +102,7 @@ void conf_problems_print(const struct conf_problems *p, struct buf *out)
 	bool room = true;
 
 	for (const struct conf_problem *i = p->first; i && room; i = i->next) {
-		if (i->line)
-			room = buf_printf(out, "%s:%u: %s\n", i->file, i->line,
-					  i->text);
-		else
-			room = buf_printf(out, "%s: %s\n", i->file, i->text);
+		room = print(i, out);
 		if (room)
 			shown++;
 	}

@@ -25,13 +25,22 @@
  */
 #define PART_MAX 256 /* bytes of value in a line; iniparser takes 1,022 */
 
+/* The sections of one kind that have names. */
+struct named {
+	char *items; /* each begins with its name */
+	size_t size;
+	size_t *count;
+	size_t max;
+	unsigned *blocks; /* the section of the file that each is from */
+};
+
 struct reading {
 	struct arena *arena;
 	struct conf_problems *problems;
 	struct conf_lines lines;
 	struct conf *conf;
 	struct conf_places *places;
-	unsigned blocks[CONF_MILTERS_MAX]; /* the section each milter is from */
+	struct named named[CONF_SECTIONS];
 };
 
 static bool plain_byte(char c)
@@ -44,9 +53,11 @@ static bool plain_byte(char c)
 /* "server" or "milter NAME": its section in the clean copy. */
 static int section_name(const struct conf_line *line, char *text, size_t size)
 {
+	const char *kind = conf_word_of(conf_section_words, (int)line->section);
+
 	if (line->section == CONF_SERVER)
-		return snprintf(text, size, "server");
-	return snprintf(text, size, "milter %.*s", SLICE_ARG(line->name));
+		return snprintf(text, size, "%s", kind);
+	return snprintf(text, size, "%s %.*s", kind, SLICE_ARG(line->name));
 }
 
 /* `7.0 = +value`, `7.1 = +more`: the + keeps an empty value from vanishing. */
@@ -217,62 +228,95 @@ static void problem_at(struct reading *r, struct conf_place place,
 	conf_problem_add(r->problems, place.file, place.line, "%s", text);
 }
 
-/* The milter that a section made; NULL: the section was refused. */
-static struct conf_milter *find_block(struct reading *r, unsigned block,
-				      size_t *index_out)
+static const char *name_of(const struct named *n, size_t index)
 {
-	for (size_t i = 0; i < r->conf->milter_count; i++) {
-		if (r->blocks[i] == block) {
+	const char *name;
+
+	memcpy(&name, n->items + index * n->size, sizeof(name));
+	return name;
+}
+
+/* What a section made; NULL: the section was refused. */
+static void *find_block(const struct named *n, unsigned block,
+			size_t *index_out)
+{
+	for (size_t i = 0; i < *n->count; i++) {
+		if (n->blocks[i] == block) {
 			*index_out = i;
-			return &r->conf->milters[i];
+			return n->items + i * n->size;
 		}
 	}
 	return NULL;
 }
 
-static void begin_milter(struct reading *r, const struct conf_line *line)
+static bool is_there(struct reading *r, const struct conf_line *line)
 {
-	size_t n = r->conf->milter_count;
-	struct conf_milter *m;
+	const struct named *n = &r->named[line->section];
 
-	for (size_t i = 0; i < n; i++) {
-		if (!slice_equal_case(slice_str(r->conf->milters[i].name),
-				      line->name))
+	for (size_t i = 0; i < *n->count; i++) {
+		const struct conf_place *place =
+			&r->places->named[line->section][i];
+
+		if (!slice_equal_case(slice_str(name_of(n, i)), line->name))
 			continue;
 		problem_at(r, line->place,
-			   "milter \"%.*s\" is there already: %s:%u",
-			   SLICE_ARG(line->name), r->places->milter[i].file,
-			   r->places->milter[i].line);
+			   "%s \"%.*s\" is there already: %s:%u",
+			   conf_word_of(conf_section_words,
+					(int)line->section),
+			   SLICE_ARG(line->name), place->file, place->line);
+		return true;
+	}
+	return false;
+}
+
+static void begin_named(struct reading *r, const struct conf_line *line)
+{
+	struct named *n = &r->named[line->section];
+	const char *kind =
+		conf_word_of(conf_section_words, (int)line->section);
+	const char *name;
+	char *item;
+
+	if (is_there(r, line))
+		return;
+	if (*n->count == n->max) {
+		problem_at(r, line->place, "%s \"%.*s\": more than %zu %ss",
+			   kind, SLICE_ARG(line->name), n->max, kind);
 		return;
 	}
-	if (n == CONF_MILTERS_MAX) {
-		problem_at(r, line->place, "milter \"%.*s\": more than %d "
-			   "milters", SLICE_ARG(line->name), CONF_MILTERS_MAX);
+	item = n->items + *n->count * n->size;
+	name = arena_str(r->arena, line->name);
+	if (!name)
 		return;
-	}
-	m = &r->conf->milters[n];
-	m->name = arena_str(r->arena, line->name);
-	set_defaults(r->arena, CONF_MILTER, m);
-	r->places->milter[n] = line->place;
-	r->blocks[n] = line->block;
-	if (m->name)
-		r->conf->milter_count++;
+	set_defaults(r->arena, line->section, item);
+	memcpy(item, &name, sizeof(name));
+	r->places->named[line->section][*n->count] = line->place;
+	n->blocks[*n->count] = line->block;
+	++*n->count;
+}
+
+/* Another section that has this key; CONF_SECTIONS: none has. */
+static enum conf_section other_section(const struct conf_line *line)
+{
+	for (int i = 0; i < CONF_SECTIONS; i++)
+		if (conf_row_find((enum conf_section)i, line->key))
+			return (enum conf_section)i;
+	return CONF_SECTIONS;
 }
 
 static void unknown_key(struct reading *r, const struct conf_line *line,
 			const char *where)
 {
-	enum conf_section other =
-		line->section == CONF_SERVER ? CONF_MILTER : CONF_SERVER;
+	enum conf_section other = other_section(line);
 	const char *nearest = conf_row_nearest(line->section, line->key);
 	struct slice key = slice_head(line->key, 80);
 
-	if (conf_row_find(other, line->key))
+	if (other != CONF_SECTIONS)
 		problem_at(r, line->place,
-			   "unknown key \"%.*s\" in [%s]: it belongs into %s",
+			   "unknown key \"%.*s\" in [%s]: it belongs into %s%s",
 			   SLICE_ARG(key), where,
-			   other == CONF_SERVER ? "[server]" :
-						  "a [milter NAME]");
+			   other == CONF_SERVER ? "" : "a ",
+			   conf_section_print(other));
 	else if (nearest)
 		problem_at(r, line->place,
 			   "unknown key \"%.*s\" in [%s]: did you mean \"%s\"?",
@@ -282,56 +326,90 @@ static void unknown_key(struct reading *r, const struct conf_line *line,
 			   SLICE_ARG(key), where);
 }
 
-static void apply_key(struct reading *r, const struct conf_line *line)
+/* Texts are compiled later and remember where they stand. */
+static void set_line(const struct conf_row *row, void *base,
+		     const struct conf_line *line)
 {
-	const struct conf_row *row = conf_row_find(line->section, line->key);
-	struct conf_place *place = r->places->server;
-	struct conf_value_error error;
-	char where[CONF_NAME_MAX + 16];
-	void *base = r->conf;
-	size_t index, n;
+	void *at = (char *)base + row->offset;
+	struct conf_texts *list = at;
+	struct conf_text *text = at;
 
-	section_name(line, where, sizeof(where));
-	if (line->section == CONF_MILTER) {
-		base = find_block(r, line->block, &index);
-		if (!base)
-			return;
-		place = r->places->milter_key[index];
-	}
-	if (!row) {
-		unknown_key(r, line, where);
+	if (row->type == CONF_TEXT)
+		text->line = line;
+	else if (row->type == CONF_TEXTS)
+		list->items[list->count - 1].line = line;
+}
+
+static void apply_value(struct reading *r, const struct conf_line *line,
+			const struct conf_row *row, void *base,
+			const char *where)
+{
+	struct conf_value_error error;
+
+	if (line->bad)
 		return;
-	}
-	place += row - conf_rows(line->section, &n);
-	if (place->file) {
-		problem_at(r, line->place,
-			   "\"%s\" in [%s] is given twice: %s:%u", row->key,
-			   where, place->file, place->line);
-		return;
-	}
-	*place = line->place;
-	if (!line->bad &&
-	    !conf_value_parse(r->arena, row, line->value, base, &error))
+	if (conf_value_parse(r->arena, row, line->value, base, &error))
+		set_line(row, base, line);
+	else
 		problem_at(r, line->place, "\"%.*s\" for \"%s\" in [%s]: %s",
 			   SLICE_ARG(slice_head(conf_unquote(line->value),
 						100)),
 			   row->key, where, error.why);
 }
 
+static void apply_key(struct reading *r, const struct conf_line *line)
+{
+	const struct conf_row *row = conf_row_find(line->section, line->key);
+	struct conf_place *place = r->places->server;
+	char where[CONF_NAME_MAX + 16];
+	void *base = r->conf;
+	size_t index, n;
+
+	section_name(line, where, sizeof(where));
+	if (line->section != CONF_SERVER) {
+		base = find_block(&r->named[line->section], line->block,
+				  &index);
+		if (!base)
+			return;
+		place = r->places->keys[line->section][index];
+	}
+	if (!row) {
+		unknown_key(r, line, where);
+		return;
+	}
+	place += row - conf_rows(line->section, &n);
+	if (place->file && row->type != CONF_TEXTS) {
+		problem_at(r, line->place,
+			   "\"%s\" in [%s] is given twice: %s:%u", row->key,
+			   where, place->file, place->line);
+		return;
+	}
+	*place = line->place;
+	apply_value(r, line, row, base, where);
+}
+
 /* Keys without a default must be given. */
-static void check_required(struct reading *r)
+static void check_item(struct reading *r, enum conf_section section, size_t i)
 {
 	size_t n;
-	const struct conf_row *rows = conf_rows(CONF_MILTER, &n);
+	const struct conf_row *rows = conf_rows(section, &n);
+	const char *name = name_of(&r->named[section], i);
 
-	for (size_t i = 0; i < r->conf->milter_count; i++)
-		for (size_t row = 0; row < n; row++)
-			if (!rows[row].standard &&
-			    !r->places->milter_key[i][row].file)
-				problem_at(r, r->places->milter[i],
-					   "milter \"%s\" has no \"%s\"",
-					   r->conf->milters[i].name,
-					   rows[row].key);
+	for (size_t row = 0; row < n; row++)
+		if (!rows[row].standard &&
+		    !r->places->keys[section][i][row].file)
+			problem_at(r, r->places->named[section][i],
+				   "%s \"%s\" has no \"%s\"",
+				   conf_word_of(conf_section_words,
+						(int)section),
+				   name, rows[row].key);
+}
+
+static void check_required(struct reading *r)
+{
+	for (int s = CONF_MILTER; s < CONF_SECTIONS; s++)
+		for (size_t i = 0; i < *r->named[s].count; i++)
+			check_item(r, (enum conf_section)s, i);
 }
 
 static void resolve(struct reading *r)
@@ -362,10 +440,67 @@ static void resolve(struct reading *r)
 		if (endpoint_resolve(&m->socket, false, &why))
 			continue;
 		endpoint_print(&m->socket, text, sizeof(text));
-		problem_at(r, r->places->milter_key[i][socket],
+		problem_at(r, r->places->keys[CONF_MILTER][i][socket],
 			   "milter \"%s\": could not look up \"%s\": %s",
 			   m->name, text, why);
 	}
+}
+
+/* How many sections of a kind the lines have, twice the same included. */
+static size_t count_sections(const struct conf_lines *lines,
+			     enum conf_section section)
+{
+	size_t n = 0;
+
+	for (const struct conf_line *l = lines->first; l; l = l->next)
+		n += l->section == section && l->key.len == 0;
+	return n;
+}
+
+/* Room for all sections of that kind, and for where they stand. */
+static bool make_room(struct reading *r, enum conf_section section,
+		      struct named named)
+{
+	size_t room = count_sections(&r->lines, section);
+
+	if (!named.items)
+		named.items = arena_take_n(r->arena, room, named.size);
+	named.blocks = arena_take_n(r->arena, room, sizeof(*named.blocks));
+	r->places->named[section] = arena_take_n(
+		r->arena, room, sizeof(*r->places->named[section]));
+	r->places->keys[section] = arena_take_n(
+		r->arena, room, sizeof(*r->places->keys[section]));
+	r->named[section] = named;
+	return named.items && named.blocks && r->places->named[section] &&
+	       r->places->keys[section];
+}
+
+static bool make_all_room(struct reading *r)
+{
+	struct conf *c = r->conf;
+	bool ok;
+
+	ok = make_room(r, CONF_MILTER,
+		       (struct named){ .items = (char *)c->milters,
+				       .size = sizeof(c->milters[0]),
+				       .count = &c->milter_count,
+				       .max = CONF_MILTERS_MAX }) &&
+	     make_room(r, CONF_CONDITION,
+		       (struct named){ .size = sizeof(c->conditions[0]),
+				       .count = &c->condition_count,
+				       .max = CONF_CONDITIONS_MAX }) &&
+	     make_room(r, CONF_TABLE,
+		       (struct named){ .size = sizeof(c->tables[0]),
+				       .count = &c->table_count,
+				       .max = CONF_TABLES_MAX }) &&
+	     make_room(r, CONF_RULE,
+		       (struct named){ .size = sizeof(c->rule_texts[0]),
+				       .count = &c->rule_count,
+				       .max = CONF_RULES_MAX });
+	c->conditions = (void *)r->named[CONF_CONDITION].items;
+	c->tables = (void *)r->named[CONF_TABLE].items;
+	c->rule_texts = (void *)r->named[CONF_RULE].items;
+	return ok;
 }
 
 static void apply(struct reading *r)
@@ -376,12 +511,14 @@ static void apply(struct reading *r)
 			   "file in memory: out of memory or no /proc");
 		return;
 	}
+	if (!make_all_room(r))
+		return;
 	set_defaults(r->arena, CONF_SERVER, r->conf);
 	for (const struct conf_line *l = r->lines.first; l; l = l->next) {
 		if (l->key.len)
 			apply_key(r, l);
-		else if (l->section == CONF_MILTER)
-			begin_milter(r, l);
+		else if (l->section != CONF_SERVER)
+			begin_named(r, l);
 	}
 	check_required(r);
 	conf_check(r->conf, r->places, r->problems);

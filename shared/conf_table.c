@@ -5,7 +5,9 @@
 
 /* clang-format off */
 const struct conf_word conf_section_words[] = {
-	{ "server", CONF_SERVER }, { "milter", CONF_MILTER }, { NULL, 0 },
+	{ "server", CONF_SERVER }, { "milter", CONF_MILTER },
+	{ "condition", CONF_CONDITION }, { "table", CONF_TABLE },
+	{ "rule", CONF_RULE }, { NULL, 0 },
 };
 const struct conf_word conf_order_words[] = {
 	{ "chain", ORDER_CHAIN }, { "free", ORDER_FREE },
@@ -28,6 +30,13 @@ static const struct conf_word late_refusal_words[] = {
 };
 static const struct conf_word rcpt_words[] = {
 	{ "parallel", false }, { "serial", true }, { NULL, 0 },
+};
+static const struct conf_word recipients_words[] = {
+	{ "any", RECIPIENTS_ANY }, { "all", RECIPIENTS_ALL },
+	{ "own", RECIPIENTS_OWN }, { NULL, 0 },
+};
+static const struct conf_word mixed_words[] = {
+	{ "share", MIXED_SHARE }, { "defer", MIXED_DEFER }, { NULL, 0 },
 };
 static const struct conf_word join_words[] = {
 	{ "connect", STAGE_CONNECT }, { "helo", STAGE_HELO },
@@ -79,6 +88,8 @@ const struct conf_unit conf_durations[] = {
 	.offset = offsetof(struct conf, KEY), .type = TYPE, .when = WHEN
 #define ROW_M(KEY, TYPE, WHEN) .section = CONF_MILTER, .key = #KEY, \
 	.offset = offsetof(struct conf_milter, KEY), .type = TYPE, .when = WHEN
+#define ROW_N(SECTION, STRUCT, KEY, TYPE) .section = SECTION, .key = #KEY, \
+	.offset = offsetof(STRUCT, KEY), .type = TYPE, .when = CONF_AT_RELOAD
 
 static const struct conf_row server_rows[] = {
 	{ ROW_S(core_dumps, CONF_BOOL, CONF_AT_START), .standard = "no",
@@ -190,6 +201,11 @@ static const struct conf_row milter_rows[] = {
 	  .standard = "verdict", .words = late_refusal_words,
 	  .sentence = "A milter that joined late refuses an earlier recipient: "
 		      "a verdict on the message, or kept in the log only." },
+	{ ROW_M(mixed, CONF_WORD, CONF_AT_RELOAD), .standard = "share",
+	  .words = mixed_words,
+	  .sentence = "With recipients = own: those whose set of milters "
+		      "differs from the first one's share the message, or are "
+		      "told to come later in one of their own." },
 	{ ROW_M(mode, CONF_WORD, CONF_AT_RELOAD), .standard = "on",
 	  .words = conf_mode_words,
 	  .sentence = "Is the milter asked, and does its word count?  "
@@ -208,6 +224,11 @@ static const struct conf_row milter_rows[] = {
 	  .words = rcpt_words,
 	  .sentence = "\"serial\" shows the milter a recipient only after "
 		      "those above let it pass, for milters that count." },
+	{ ROW_M(recipients, CONF_WORD, CONF_AT_RELOAD), .standard = "any",
+	  .words = recipients_words,
+	  .sentence = "Does the milter apply when its condition is true for "
+		      "any recipient, for all of them, or is it shown only "
+		      "its own?" },
 	{ ROW_M(socket, CONF_ENDPOINT, CONF_AT_RELOAD),
 	  .sample = "unix:/run/opendkim/opendkim.sock",
 	  .sentence = "Where the milter listens." },
@@ -221,6 +242,34 @@ static const struct conf_row milter_rows[] = {
 	{ ROW_M(timeout_eom, CONF_DURATION, CONF_AT_RELOAD),
 	  .standard = "120s", .min = 10 * MS, .max = H, .unit = "time",
 	  .sentence = "How long it may be silent at the end of the message." },
+	{ .section = CONF_MILTER, .key = "when",
+	  .offset = offsetof(struct conf_milter, when_text),
+	  .type = CONF_TEXT, .when = CONF_AT_RELOAD, .standard = "",
+	  .sentence = "The condition under which the milter is asked, see "
+		      "sekisho-conditions(7); empty means always." },
+};
+
+static const struct conf_row condition_rows[] = {
+	{ ROW_N(CONF_CONDITION, struct conf_condition, is, CONF_TEXT),
+	  .sentence = "The expression that the name stands for." },
+};
+
+static const struct conf_row table_rows[] = {
+	{ ROW_N(CONF_TABLE, struct conf_table, source, CONF_TEXT),
+	  .sentence = "Where the table is: inline: with entries, or list:, "
+		      "cidr: or regexp: with the path of a file." },
+};
+
+static const struct conf_row rule_rows[] = {
+	{ ROW_N(CONF_RULE, struct conf_rule, action, CONF_TEXTS),
+	  .sentence = "What is done; may be given several times." },
+	{ ROW_N(CONF_RULE, struct conf_rule, on_unknown, CONF_TEXT),
+	  .standard = "",
+	  .sentence = "The action when the condition could not be decided; "
+		      "empty means none." },
+	{ ROW_N(CONF_RULE, struct conf_rule, when, CONF_TEXT),
+	  .sentence = "The condition under which the actions are carried "
+		      "out." },
 };
 /* clang-format on */
 
@@ -230,10 +279,32 @@ _Static_assert(COUNT(milter_rows) <= CONF_ROWS_MAX, "conf_places is too small");
 
 const struct conf_row *conf_rows(enum conf_section section, size_t *count_out)
 {
-	bool server = section == CONF_SERVER;
+	static const struct {
+		const struct conf_row *rows;
+		size_t count;
+	} sections[CONF_SECTIONS] = {
+		[CONF_SERVER] = { server_rows, COUNT(server_rows) },
+		[CONF_MILTER] = { milter_rows, COUNT(milter_rows) },
+		[CONF_CONDITION] = { condition_rows, COUNT(condition_rows) },
+		[CONF_TABLE] = { table_rows, COUNT(table_rows) },
+		[CONF_RULE] = { rule_rows, COUNT(rule_rows) },
+	};
 
-	*count_out = server ? COUNT(server_rows) : COUNT(milter_rows);
-	return server ? server_rows : milter_rows;
+	*count_out = sections[section].count;
+	return sections[section].rows;
+}
+
+const char *conf_section_print(enum conf_section section)
+{
+	static const char *const printed[CONF_SECTIONS] = {
+		[CONF_SERVER] = "[server]",
+		[CONF_MILTER] = "[milter NAME]",
+		[CONF_CONDITION] = "[condition NAME]",
+		[CONF_TABLE] = "[table NAME]",
+		[CONF_RULE] = "[rule NAME]",
+	};
+
+	return printed[section];
 }
 
 const struct conf_row *conf_row_find(enum conf_section section,
@@ -336,4 +407,14 @@ const char *conf_mode_name(enum conf_mode mode)
 const char *conf_policy_name(enum conf_policy policy)
 {
 	return conf_word_of(conf_policy_words, (int)policy);
+}
+
+const char *conf_recipients_name(enum conf_recipients recipients)
+{
+	return conf_word_of(recipients_words, (int)recipients);
+}
+
+const char *conf_mixed_name(enum conf_mixed mixed)
+{
+	return conf_word_of(mixed_words, (int)mixed);
 }

@@ -9,7 +9,14 @@
 
 #include "shared/conf.h"
 
-enum conf_section { CONF_SERVER, CONF_MILTER, CONF_SECTIONS };
+enum conf_section {
+	CONF_SERVER,
+	CONF_MILTER, /* from here on each has a name */
+	CONF_CONDITION,
+	CONF_TABLE,
+	CONF_RULE,
+	CONF_SECTIONS
+};
 
 enum conf_type {
 	CONF_BOOL,     /* bool */
@@ -23,6 +30,8 @@ enum conf_type {
 	CONF_ENDPOINT, /* struct endpoint */
 	CONF_LISTEN,   /* conf.listen and conf.listen_count */
 	CONF_MACROS,   /* struct slice[LIST_COUNT] */
+	CONF_TEXT,     /* struct conf_text: an expression, a table's source */
+	CONF_TEXTS,    /* struct conf_texts: may be given again and again */
 };
 
 /* When a changed value comes into force. */
@@ -38,7 +47,7 @@ struct conf_row {
 	enum conf_type type;
 	enum conf_when when;
 	const char *key;
-	size_t offset;		/* in struct conf, or in struct conf_milter */
+	size_t offset;		/* in struct conf, or in that of the section */
 	const char *standard;	/* the default as written; NULL: required */
 	const char *sample;	/* the sample file sets this; NULL: nothing */
 	uint64_t min, max;	/* of the number; of a duration in microseconds */
@@ -61,7 +70,10 @@ const char *conf_nearest(struct slice wrong, const char *const *words,
 /* The word that stands for a value; "?" when none does. */
 const char *conf_word_of(const struct conf_word *words, int value);
 
+/* What stands between the brackets: "server", "milter", ... */
 extern const struct conf_word conf_section_words[];
+/* The same in brackets with a NAME: "[server]", "[milter NAME]", ... */
+const char *conf_section_print(enum conf_section section);
 extern const struct conf_word conf_order_words[];
 extern const struct conf_word conf_mode_words[];
 extern const struct conf_word conf_policy_words[];
@@ -86,8 +98,9 @@ struct conf_place {
 struct conf_places {
 	struct conf_place file;
 	struct conf_place server[CONF_ROWS_MAX]; /* by row */
-	struct conf_place milter[CONF_MILTERS_MAX];
-	struct conf_place milter_key[CONF_MILTERS_MAX][CONF_ROWS_MAX];
+	/* Of all sections with names, by section and number. */
+	struct conf_place *named[CONF_SECTIONS];
+	struct conf_place (*keys[CONF_SECTIONS])[CONF_ROWS_MAX];
 };
 
 /*

@@ -185,6 +185,36 @@ static bool parse_string(struct arena *arena, const struct conf_row *row,
 	return true;
 }
 
+/* The bytes themselves: quotes in an expression belong to it. */
+static bool parse_text(struct arena *arena, const struct conf_row *row,
+		       struct slice text, void *at, struct conf_value_error *e)
+{
+	struct conf_text *t = at;
+
+	if (text.len == 0 && !row->standard)
+		return fails(e, "must not be empty");
+	t->line = NULL;
+	return arena_copy(arena, text, &t->text) || fails(e, "no memory");
+}
+
+/* One more of them. */
+static bool parse_texts(struct arena *arena, const struct conf_row *row,
+			struct slice text, struct conf_texts *list,
+			struct conf_value_error *e)
+{
+	if (list->count == CONF_ACTIONS_MAX)
+		return fails(e, "more than %d of them", CONF_ACTIONS_MAX);
+	if (list->count == 0)
+		list->items = arena_take_n(arena, CONF_ACTIONS_MAX,
+					   sizeof(*list->items));
+	if (!list->items)
+		return fails(e, "no memory");
+	if (!parse_text(arena, row, text, &list->items[list->count], e))
+		return false;
+	list->count++;
+	return true;
+}
+
 static bool unknown_word(const struct conf_word *words, struct slice text,
 			 struct conf_value_error *e)
 {
@@ -430,7 +460,8 @@ bool conf_value_parse(struct arena *arena, const struct conf_row *row,
 	if (!one_word(row, text))
 		return fails(error_out, "more than one word: a value with "
 					"blanks needs quotes around all of it");
-	if (row->type != CONF_LISTEN)
+	if (row->type != CONF_LISTEN && row->type != CONF_TEXT &&
+	    row->type != CONF_TEXTS)
 		text = conf_unquote(text);
 	switch (row->type) {
 	case CONF_BOOL:
@@ -451,6 +482,10 @@ bool conf_value_parse(struct arena *arena, const struct conf_row *row,
 		return parse_listen(arena, text, base, error_out);
 	case CONF_MACROS:
 		return parse_macros(arena, text, at, error_out);
+	case CONF_TEXT:
+		return parse_text(arena, row, text, at, error_out);
+	case CONF_TEXTS:
+		return parse_texts(arena, row, text, at, error_out);
 	}
 	return fails(error_out, "no such type");
 }

@@ -119,6 +119,12 @@ Test(conf, has_the_defaults_of_the_design)
 	cr_expect_eq(c->milters[0].timeout_connect, 3000000);
 	cr_expect_eq(c->milters[0].timeout_command, 7000000);
 	cr_expect_eq(c->milters[0].timeout_eom, 120000000);
+	cr_expect_eq(c->milters[0].recipients, RECIPIENTS_ANY);
+	cr_expect_eq(c->milters[0].mixed, MIXED_SHARE);
+	cr_expect_null(c->milters[0].when);
+	cr_expect_eq(c->condition_count, 0);
+	cr_expect_eq(c->table_count, 0);
+	cr_expect_eq(c->rule_count, 0);
 	done(&r);
 }
 
@@ -352,15 +358,44 @@ static const struct {
 	  "t.conf:3: text behind the bracket of the section\n" },
 	{ MILTER "[server x]\n", "t.conf:3: [server] has no name\n" },
 	{ MILTER "[]\n", "t.conf:3: the brackets are empty: there are "
-			 "[server] and [milter NAME]\n" },
+			 "[server], [milter NAME], [condition NAME], "
+			 "[table NAME] and [rule NAME]\n" },
 	{ MILTER "[milters]\nx = y\n",
 	  "t.conf:3: unknown section [milters]: write [milter NAME] with a "
 	  "blank between\n" },
 	{ MILTER "[sevrer]\n",
 	  "t.conf:3: unknown section [sevrer]: did you mean [server]?\n" },
-	{ MILTER "[condition x]\n",
-	  "t.conf:3: unknown section [condition]: there are [server] and "
-	  "[milter NAME]\n" },
+	{ MILTER "[qwertz x]\n",
+	  "t.conf:3: unknown section [qwertz]: there are [server], "
+	  "[milter NAME], [condition NAME], [table NAME] and [rule NAME]\n" },
+	{ MILTER "[conditon x]\n",
+	  "t.conf:3: unknown section [conditon]: did you mean [condition]?\n" },
+	{ MILTER "[rulex]\n", "t.conf:3: unknown section [rulex]: write "
+			      "[rule NAME] with a blank between\n" },
+	{ MILTER "[table]\n", "t.conf:3: a table needs a name: [table NAME]\n" },
+	{ MILTER "[condition a-b]\nis = true\n",
+	  "t.conf:3: bad condition name \"a-b\": letters, digits and _ only, "
+	  "and no digit in front\n" },
+	{ MILTER "[table 1a]\nsource = inline:a\n",
+	  "t.conf:3: bad table name \"1a\": letters, digits and _ only, and "
+	  "no digit in front\n" },
+	{ MILTER "[rule a/b]\nwhen = true\n",
+	  "t.conf:3: bad rule name \"a/b\": letters, digits and . _ - @ "
+	  "only\n" },
+	{ MILTER "[condition x]\n", "t.conf:3: condition \"x\" has no \"is\"\n" },
+	{ MILTER "[condition x]\nis =\n",
+	  "t.conf:4: \"\" for \"is\" in [condition x]: must not be empty\n" },
+	{ MILTER "[table x]\n", "t.conf:3: table \"x\" has no \"source\"\n" },
+	{ MILTER "[rule x]\n", "t.conf:3: rule \"x\" has no \"action\"\n"
+			       "t.conf:3: rule \"x\" has no \"when\"\n" },
+	{ MILTER "[condition x]\nis = true\n[condition X]\nis = true\n",
+	  "t.conf:5: condition \"X\" is there already: t.conf:3\n" },
+	{ MILTER "[rule x]\nis = true\nwhen = true\naction = accept\n",
+	  "t.conf:4: unknown key \"is\" in [rule x]: it belongs into a "
+	  "[condition NAME]\n" },
+	{ MILTER "mixed = defr\n",
+	  "t.conf:3: \"defr\" for \"mixed\" in [milter m]: one of share, "
+	  "defer; did you mean \"defer\"?\n" },
 	{ "[milter]\n", "t.conf:1: a milter needs a name: [milter NAME]\n" },
 	{ "[milter a/b]\n", "t.conf:1: bad milter name \"a/b\": letters, "
 			    "digits and . _ - @ only\n" },
@@ -713,7 +748,8 @@ Test(conf, prints_every_row)
 	struct reading r;
 	struct buf out;
 
-	good(&r, MILTER);
+	good(&r, MILTER "[condition c]\nis = true\n[table t]\nsource = inline:a\n"
+		 "[rule r]\nwhen = true\naction = accept\n");
 	print_to(r.conf, true, &out);
 	for (int s = 0; s < CONF_SECTIONS; s++) {
 		size_t n;
@@ -802,7 +838,7 @@ Test(conf, has_rows_in_order_and_without_holes)
 		const struct conf_row *rows =
 			conf_rows((enum conf_section)s, &n);
 
-		cr_expect_gt(n, 5);
+		cr_expect_gt(n, s <= CONF_MILTER ? 5 : 0);
 		for (size_t i = 0; i < n; i++) {
 			const struct conf_row *row = &rows[i];
 			bool word = row->type == CONF_WORD ||
@@ -813,7 +849,8 @@ Test(conf, has_rows_in_order_and_without_holes)
 			cr_expect_lt(strlen(row->key), 32, "%s", row->key);
 			cr_expect(row->sentence && row->sentence[0]);
 			/* The sample file needs one of the two. */
-			cr_expect(row->standard || row->sample);
+			cr_expect(row->standard || row->sample ||
+				  s > CONF_MILTER);
 			cr_expect_eq(word, row->words != NULL, "%s", row->key);
 			cr_expect_eq(row->max > 0, row->unit != NULL, "%s",
 				     row->key);
