@@ -325,7 +325,6 @@ void chain_watch(struct chain *c, struct watch *w)
 		struct child *child = &m->child;
 
 		watch_until(w, child_deadline(child));
-		/* A negative descriptor keeps its place and is ignored. */
 		m->place = watch_add(w, child->fd, child_events(child));
 	}
 }

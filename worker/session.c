@@ -69,7 +69,10 @@ void session_wait(struct session *s, uint64_t until, bool watch_mta)
 	supervisor = watch_add(
 		&w, *s->told_to_leave ? -1 : s->env->supervisor_fd, POLLIN);
 	chain_watch(&s->chain, &w);
-	watch_wait(&w);
+	if (!watch_wait(&w)) {
+		log_error("could not wait: %s", strerror(errno));
+		s->exhausted = s->mta.lost = true;
+	}
 	if (w.fds[supervisor].revents)
 		read_supervisor(s);
 	chain_serve(&s->chain, &w);
@@ -92,6 +95,22 @@ void session_answer_kind(struct session *s, enum verdict_kind kind)
 	const struct verdict v = { .kind = kind, .by = -1 };
 
 	session_answer(s, &v);
+}
+
+void session_note_no_space(struct session *s)
+{
+	int reason = s->chain.no_space;
+
+	if (!reason)
+		return;
+	session_count(s, COUNT_RESOURCE_FAILURES, 1);
+	if (reason == ENOMEM || reason == EMFILE || reason == ENFILE ||
+	    reason == ENOBUFS) {
+		s->exhausted = true;
+		log_warn("mail put off: %s", strerror(reason));
+	} else
+		log_warn("mail put off: spool_directory \"%s\": %s",
+			 s->env->conf->spool_directory, strerror(reason));
 }
 
 void session_no_memory(struct session *s)

@@ -49,6 +49,7 @@ static void after_connection_event(struct session *s)
 
 	if (!decide_step(s, &v))
 		return;
+	session_note_no_space(s);
 	if (v.kind != VERDICT_CONTINUE)
 		refuse_connection(s, &v);
 	session_answer(s, &v);

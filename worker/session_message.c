@@ -58,21 +58,11 @@ static void wipe_message(struct session *s)
 	s->summary.size = 0;
 }
 
-/* A full disk is no reason to leave: a new worker would find it full, too. */
-static bool is_disk(int reason)
-{
-	return reason == ENOSPC || reason == EDQUOT || reason == EFBIG;
-}
-
 /* The one line, the count, and nothing left of it. */
 static void close_message(struct session *s, const struct verdict *v,
 			  const char *word)
 {
-	if (s->chain.no_space) {
-		session_count(s, COUNT_RESOURCE_FAILURES, 1);
-		log_warn("message put off: %s", strerror(s->chain.no_space));
-		s->exhausted = s->exhausted || !is_disk(s->chain.no_space);
-	}
+	session_note_no_space(s);
 	s->summary.messages++;
 	summary_message(&s->summary, &s->chain, v, word);
 	chain_overrule(&s->chain, v);

@@ -64,6 +64,12 @@ void session_wait(struct session *s, uint64_t until, bool watch_mta);
 /* Answers the command at hand; a lost MTA is noticed by the loop. */
 void session_answer(struct session *s, const struct verdict *v);
 void session_answer_kind(struct session *s, enum verdict_kind kind);
+/*
+ * Something of ours has run out, if it has (chain.no_space): counted, told,
+ * and when it is memory or descriptors the process leaves after the session.
+ * A full disk is no reason to: a new worker would find it full, too.
+ */
+void session_note_no_space(struct session *s);
 /* Ours: no memory.  The event at hand is decided as tempfail by it. */
 void session_no_memory(struct session *s);
 
