@@ -77,6 +77,7 @@ t_unit_test_worker_SOURCES = \
 	t/unit/worker/edit.c \
 	t/unit/worker/hear.c \
 	t/unit/worker/journal.c \
+	t/unit/worker/leaks.c \
 	t/unit/worker/message.c \
 	t/unit/worker/mta.c \
 	t/unit/worker/puppet.c \
