@@ -85,6 +85,9 @@ const struct cond *cond_parse(struct arena *arena, struct slice text,
 			      struct cond_problem *problem_out)
 	__attribute__((warn_unused_result));
 
+/* May a condition not be called so, being a fact or a word of the language? */
+bool cond_reserved(struct slice name);
+
 /* ---- what a tree looks at ---- */
 
 /*
@@ -110,8 +113,9 @@ struct slice cond_text(const struct cond *c);
 
 /* What one test of a tree found out about this message. */
 struct cond_memo {
-	uint32_t seen;	/* entries of a list that did not match */
-	uint8_t answer; /* 0: none, else an enum tri + 1 */
+	uint32_t seen;	  /* entries of a list that did not match */
+	uint8_t answer;	  /* 0: none, else an enum tri + 1 */
+	uint8_t doubtful; /* one of them could not be told */
 };
 
 /* How many memos a tree needs. */

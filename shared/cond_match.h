@@ -32,7 +32,7 @@ enum cond_regex_flag {
 	REGEX_MULTILINE = 0x02, /* m */
 	REGEX_DOTALL = 0x04,	/* s */
 	REGEX_EXTENDED = 0x08,	/* x */
-	REGEX_UTF = 0x10,	/* u: text is UTF-8; what is not is taken so */
+	REGEX_UTF = 0x10,	/* u: the subject is UTF-8 */
 	REGEX_ANCHORED = 0x20,	/* A */
 	REGEX_DOLLAR_END = 0x40, /* E: $ is the very end only */
 	REGEX_UNGREEDY = 0x80,	/* U */
@@ -60,9 +60,8 @@ struct cond_matcher *cond_matcher_new(void);
 void cond_matcher_free(struct cond_matcher **m);
 
 /*
- * Does the regex match anywhere in the subject?  The subject is not copied,
- * but for REGEX_UTF with bytes that are not UTF-8: they are matched as if
- * they were question marks.
+ * Does the regex match anywhere in the subject?  The subject is not copied.
+ * With REGEX_UTF, bytes that are not UTF-8 match nothing and end a match.
  */
 enum tri cond_match(const struct cond_regex *regex, struct cond_matcher *m,
 		    struct slice subject);

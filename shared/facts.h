@@ -125,7 +125,7 @@ struct fact_word {
 	struct fact_header *headers; /* newest first */
 };
 
-/* Accepted recipients in chunks, so that none is ever moved. */
+/* Accepted recipients, in the order in which they came. */
 struct fact_recipients {
 	struct slice *items;
 	size_t count;
@@ -145,7 +145,8 @@ struct facts {
 	size_t sender_arg_count;
 	/* As the MTA sends them; grows until STAGE_EOH is reached. */
 	const struct header_list *headers;
-	bool score_grows; /* no rule takes away from it */
+	bool score_grows;      /* no rule takes away from it */
+	int64_t session_score; /* given outside of a message */
 	struct fact_word milters[FACTS_MILTERS_MAX];
 };
 
@@ -218,7 +219,10 @@ void facts_add_size(struct facts *f, uint64_t bytes);
  */
 bool facts_set_body(struct facts *f, struct slice raw)
 	__attribute__((warn_unused_result));
-/* By a rule; thousandths, may be negative. */
+/*
+ * By a rule; thousandths, may be negative.  Outside of a message: for all of
+ * the connection.
+ */
 void facts_add_score(struct facts *f, int64_t thousandths);
 /* A milter's final word; index as in the settings. */
 void facts_set_milter(struct facts *f, size_t index, enum fact_milter word);

@@ -12,7 +12,13 @@ shared_libshared_a_SOURCES = \
 	shared/clock.c \
 	shared/clock.h \
 	shared/cond.h \
+	shared/cond_eval.c \
+	shared/cond_explain.c \
+	shared/cond_match.c \
 	shared/cond_match.h \
+	shared/cond_parse.c \
+	shared/cond_tree.h \
+	shared/cond_value.c \
 	shared/conf.h \
 	shared/conf_check.c \
 	shared/conf_lines.c \
@@ -26,6 +32,7 @@ shared_libshared_a_SOURCES = \
 	shared/conf_value.h \
 	shared/endpoint.c \
 	shared/endpoint.h \
+	shared/facts.c \
 	shared/facts.h \
 	shared/header_list.c \
 	shared/header_list.h \
@@ -45,11 +52,18 @@ shared_libshared_a_SOURCES = \
 	shared/milter_name.c \
 	shared/milter_option.c \
 	shared/milter_option.h \
+	shared/mime_text.c \
 	shared/mime_text.h \
+	shared/network.c \
 	shared/network.h \
 	shared/slice.c \
 	shared/slice.h \
+	shared/table.c \
 	shared/table.h \
+	shared/table_cidr.c \
+	shared/table_list.c \
+	shared/table_parts.h \
+	shared/table_regexp.c \
 	shared/tri.h
 shared_libshared_a_CPPFLAGS = $(AM_CPPFLAGS) $(PCRE2_CFLAGS)
 

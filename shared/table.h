@@ -11,10 +11,11 @@
  * memfd that all processes share: ten thousand workers read one copy.  When
  * a file has changed, the supervisor (table_changed(), table_reload()) reads
  * it aside.  If all is well it appends a new generation to the memfd and
- * gives the old one's pages back later; if not, it reports every problem with
- * file and line, and the old generation stays in force.  A worker calls
- * table_follow() between two messages: it maps the newest generation, and
- * never sees a table change within a message.  Regexes are the exception:
+ * gives the pages of old ones back later; if not, it reports every problem
+ * with file and line, and the old generation stays in force.  A worker calls
+ * table_in_worker() once and table_follow() between two messages: one word of
+ * shared memory says whether there is a newer generation, which it maps then.
+ * So it never sees a table change within a message, and reads no file.  Regexes are the exception:
  * the source is shared, each process compiles it for itself.
  *
  * A process without a supervisor (the tool that explains, a test) does the
@@ -37,9 +38,11 @@
 #include "shared/slice.h"
 
 /* Bytes of one file, entries in it. */
-#define TABLE_FILE_MAX	 ((size_t)64 << 20)
+#define TABLE_FILE_MAX	  ((size_t)64 << 20)
 #define TABLE_ENTRIES_MAX 2000000u
-#define TABLE_LINE_MAX	 4096
+#define TABLE_LINE_MAX	  4096
+/* So long a generation is kept for workers still in a message, microseconds. */
+#define TABLE_KEEP	  (UINT64_C(600) * 1000000)
 
 enum table_kind { TABLE_INLINE, TABLE_LIST, TABLE_CIDR, TABLE_REGEXP };
 enum table_answer { TABLE_NO, TABLE_YES, TABLE_UNKNOWN };
@@ -119,17 +122,18 @@ bool table_reload(struct table *t, const struct table_report *report)
  */
 bool table_follow(struct table *t);
 /*
- * For the process that opened it: gives back what generations before the one
- * given occupy; no worker may use them any more.  table_reload() by itself
- * keeps the last two.
+ * In a worker, after fork(): from now on it can only read what is shared.
+ * False: it could not be done; the worker should leave.
  */
-void table_forget(struct table *t, uint64_t before);
+bool table_in_worker(struct table *t) __attribute__((warn_unused_result));
 
 /* One question; the caller fills the upper part. */
 struct table_ask {
 	struct table_key key;
 	struct cond_matcher *matcher; /* for regexp tables only */
 	struct arena *scratch;	      /* the same; NULL: $1 is left out */
+	/* No further regex is tried after this time; 0: no limit. */
+	uint64_t until;
 
 	/*
 	 * What stands behind the entry, "" when nothing does; points into
