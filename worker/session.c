@@ -203,8 +203,9 @@ static void on_macro(struct session *s, const struct command *cmd)
 	}
 	board_note_text(s->slot, slice_str(s->summary.client),
 			slice_str(s->summary.queue_id),
-			s->journal.has_mail ? s->journal.mail.address :
-					      SLICE_EMPTY);
+			s->journal.has_mail ?
+				summary_address(s->journal.mail.address) :
+				SLICE_EMPTY);
 }
 
 /* ---- one row per command ---- */

@@ -111,7 +111,8 @@ void session_on_mail(struct session *s, const struct command *cmd)
 	if (!journal_mail(&s->journal, &cmd->envelope))
 		session_no_memory(s);
 	board_note_text(s->slot, slice_str(s->summary.client),
-			slice_str(s->summary.queue_id), cmd->envelope.address);
+			slice_str(s->summary.queue_id),
+			summary_address(cmd->envelope.address));
 	chain_event(&s->chain, STAGE_MAIL);
 	after_message_event(s);
 }

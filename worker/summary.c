@@ -83,6 +83,14 @@ static void add_passed_without(struct buf *line, const struct chain *c)
 	}
 }
 
+struct slice summary_address(struct slice address)
+{
+	if (address.len >= 2 && address.data[0] == '<' &&
+	    address.data[address.len - 1] == '>')
+		return slice_of(address.data + 1, address.len - 2);
+	return address;
+}
+
 void summary_message(const struct summary *s, const struct chain *c,
 		     const struct verdict *v, const char *word)
 {
@@ -90,7 +98,7 @@ void summary_message(const struct summary *s, const struct chain *c,
 
 	buf_init(&line, LINE_MAX_BYTES);
 	buf_printf(&line, "%s: from=", *s->queue_id ? s->queue_id : "NOQUEUE");
-	log_quote(&line, c->journal->mail.address);
+	log_quote(&line, summary_address(c->journal->mail.address));
 	buf_printf(&line,
 		   " nrcpt=%zu size=%llu client=", c->journal->rcpt_accepted,
 		   (unsigned long long)s->size);

@@ -25,6 +25,8 @@ struct summary {
 #define SUMMARY_QUARANTINE "quarantine"
 #define SUMMARY_ABORT	   "abort"
 
+/* As people write it: without the <> of the wire. */
+struct slice summary_address(struct slice address);
 /* The line of a message; word: the outcome. */
 void summary_message(const struct summary *s, const struct chain *c,
 		     const struct verdict *v, const char *word);

@@ -34,9 +34,9 @@ for order in chain free strict; do
 				sed -nE 's/^s[0-9]+ m[0-9]+ eom //p')" "$WHOLE"
 		done
 		like "... the first has its line" "$(line 1)" \
-			'from="<first@x.test>".* verdict=abort'
+			'from="first@x.test".* verdict=abort'
 		like "... and so has the second" "$(line 2)" \
-			'from="<second@x.test>" nrcpt=1 .* verdict=accept edits=3'
+			'from="second@x.test" nrcpt=1 .* verdict=accept edits=3'
 	done
 done
 
