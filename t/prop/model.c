@@ -119,7 +119,7 @@ static bool takes_part(const struct kid *k, const struct op *op)
 	case SMFIC_HELO:
 		return k->live || k->tried || join <= STAGE_HELO;
 	case SMFIC_UNKNOWN:
-		return k->live && !k->done && !k->failed;
+		return (k->live || k->tried) && !k->done && !k->failed;
 	case SMFIC_MAIL:
 		return join <= STAGE_MAIL;
 	case SMFIC_RCPT:
@@ -135,8 +135,10 @@ static bool takes_part(const struct kid *k, const struct op *op)
  */
 static bool may_miss(const struct kid *k, const struct op *op)
 {
+	if (!k->live && strchr("HU", op->letter))
+		return k->tried;
 	if (op->letter == SMFIC_HELO)
-		return k->plan->join > STAGE_HELO || (!k->live && k->tried);
+		return k->plan->join > STAGE_HELO;
 	return op->letter == SMFIC_UNKNOWN && !k->joined &&
 	       k->plan->join > STAGE_HELO;
 }
@@ -160,6 +162,7 @@ static void heard_below(struct kid *k, const struct op *op,
 		return;
 	}
 	k->done = k->joined = false;
+	k->dirty = k->live;
 	if (o->said == SAID_NO) {
 		k->remembered = true;
 		k->memory = *o;
@@ -315,14 +318,24 @@ static struct verdict put_softly(struct model *m, const struct op *op,
 {
 	for (unsigned i = 0; i < m->soft_by; i++) {
 		struct kid *k = &m->kids[i];
+		struct verdict v = { .kind = 0 };
 		struct outcome o;
 
 		if (!takes_part(k, op) || !k->live)
 			continue;
 		k->loose = true;
 		o = bring(m, k, op);
-		if (o.said == SAID_NO)
-			return verdict_from(o.event, o.scope);
+		if (o.said == SAID_NO || o.said == SAID_DISCARD)
+			v = verdict_from(o.event, o.scope);
+		if (o.said == SAID_FAILED && op->letter != SMFIC_UNKNOWN)
+			v = policy_of(k);
+		if (!v.kind)
+			continue;
+		if (v.scope == FOR_MESSAGE) {
+			m->message = v;
+			m->soft_by = i;
+		}
+		return v;
 	}
 	return otherwise;
 }
@@ -367,6 +380,8 @@ static void abort_message(struct model *m)
 {
 	if (!m->in_transaction)
 		return;
+	m->next_seq = m->now && strchr("MH", m->now->op->letter) ? m->now->seq :
+								    0;
 	for (unsigned i = 0; i < m->c->kid_count; i++) {
 		struct kid *k = &m->kids[i];
 
@@ -377,6 +392,7 @@ static void abort_message(struct model *m)
 			broken_off(m, k);
 		release(m, k);
 	}
+	m->next_seq = 0;
 	end_message(m);
 }
 
@@ -431,9 +447,10 @@ static void on_rejected_rcpt(struct model *m, const struct op *op)
 	for (unsigned i = 0; i < m->c->kid_count; i++) {
 		struct kid *k = &m->kids[i];
 
-		k->loose = m->message.kind != 0;
+		k->loose = m->message.kind != 0 || !k->live;
 		if (k->plan->mode != MODE_ON || k->done_connection ||
-		    !k->live || !k->joined || k->done || k->failed ||
+		    k->plan->join > STAGE_RCPT || !k->conn || k->done ||
+		    k->failed || (k->live && !k->joined) ||
 		    !(k->conn->protocol & SMFIP_RCPT_REJ))
 			continue;
 		bring(m, k, op);
@@ -593,15 +610,6 @@ static void check_negotiation(struct model *m)
 		      protocol);
 }
 
-/* A connection that was begun for nothing, and came to nothing. */
-static bool is_stray(const struct kid *k, const struct conn *c)
-{
-	for (size_t i = 0; i < c->count; i++)
-		if (!strchr("OCHQ", c->events[i].letter))
-			return false;
-	return k->stray;
-}
-
 static void check_end(struct model *m)
 {
 	abort_message(m);
@@ -619,7 +627,7 @@ static void check_end(struct model *m)
 		if (k->plan->mode == MODE_OFF)
 			wrong(m, k, "is off and was connected to");
 		if (k->plan->mode == MODE_ON && i >= k->next_conn &&
-		    !is_stray(k, c))
+		    !(k->stray && came_to_nothing(c)))
 			wrong(m, k, "was connected to once more than needed");
 		check_manners(m, c);
 	}

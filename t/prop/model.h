@@ -108,6 +108,7 @@ struct model {
 	unsigned soft_by;
 	struct verdict connection; /* sticks to all */
 	struct verdict maybe;	   /* ... if it was heard in time */
+	uint64_t next_seq; /* of the command that ends the message; 0: none */
 	uint64_t gate;	   /* when the last chain child above had finished */
 };
 
@@ -123,6 +124,8 @@ _Noreturn void wrong(struct model *m, const struct kid *k, const char *format,
 
 /* model_talk.c: reading the record of one child */
 const struct event *next_event(const struct kid *k);
+/* A connection that was begun for nothing and used for nothing. */
+bool came_to_nothing(const struct conn *c);
 /* Was the child never to hear this command? */
 bool withheld(const struct kid *k, char letter);
 bool takes_leadspc(const struct model *m, const struct kid *k);

@@ -555,8 +555,10 @@ static struct verdict judge_late(struct model *m, struct kid *k,
 	k->loose = true;
 	w = walk(m, k, c);
 	release(m, k);
-	if (w.said == SAID_FAILED || w.said == SAID_GONE)
-		return policy_of(k);
+	if (w.said == SAID_FAILED || w.said == SAID_GONE) {
+		v = policy_of(k);
+		return !v.kind || fits(&v, m->now) ? v : late;
+	}
 	if (w.said != SAID_NO && w.said != SAID_DISCARD)
 		return late;
 	v = verdict_from(w.event, FOR_MESSAGE);

@@ -45,28 +45,67 @@ static uint64_t horizon(const struct model *m)
 	unsigned i = m->now ? (unsigned)(m->now - run->exchanges) + 1 :
 			      run->exchange_count;
 
+	if (m->next_seq)
+		return m->next_seq;
 	for (; i < run->exchange_count; i++)
 		if (strchr("MH", run->exchanges[i].op->letter))
 			return run->exchanges[i].seq;
 	return UINT64_MAX;
 }
 
+/* Which message the first thing said about one belongs to; -1: none was. */
+static int message_of(const struct conn *c)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		const struct event *e = &c->events[i];
+
+		if (e->letter == SMFIC_MAIL)
+			return e->payload.data[2] - '0';
+		if (e->letter == SMFIC_RCPT)
+			return e->payload.data[5] - '0';
+	}
+	return -1;
+}
+
+/* Opened now, though we may have heard of it later? */
+static bool is_of_now(const struct model *m, const struct conn *c)
+{
+	int message = message_of(c);
+
+	if (message >= 0 && m->mail)
+		return message == (int)m->mail->message;
+	return c->count && c->events[0].seq < horizon(m);
+}
+
+bool came_to_nothing(const struct conn *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (!strchr("OCHQ", c->events[i].letter) ||
+		    (c->events[i].answer &&
+		     strchr("XGS", c->events[i].answer)))
+			return false;
+	return true;
+}
+
 /* Its next connection; when it is asked loosely, only if it is of now. */
 static const struct conn *find_conn(const struct model *m, struct kid *k)
 {
+	const struct conn *stray = NULL;
+
 	for (unsigned i = k->next_conn; i < m->run->conn_count; i++) {
 		const struct conn *c = &m->run->conns[i];
 
 		if (c->kid != k->number)
 			continue;
-		if (k->loose &&
-		    (!c->count || c->events[0].seq > horizon(m))) {
+		if (k->loose && !is_of_now(m, c)) {
 			k->stray = true; /* begun now, heard of later */
 			return NULL;
 		}
-		return c;
+		if (k->loose || !k->stray || !came_to_nothing(c))
+			return c;
+		stray = c; /* unless it is the last one */
 	}
-	return NULL;
+	return stray;
 }
 
 bool withheld(const struct kid *k, char letter)
@@ -353,6 +392,11 @@ static enum said open_conn(struct model *m, struct kid *k)
 	if (e->answer == SMFIC_OPTNEG)
 		return SAID_CONTINUE;
 	k->live = false;
+	/* Begun for an earlier message, and failed before this one. */
+	if (k->stray && !k->loose && find_conn(m, k) &&
+	    find_conn(m, k)->count && m->now &&
+	    find_conn(m, k)->events[0].seq < m->now->answer_seq)
+		return open_conn(m, k);
 	if (next_event(k))
 		wrong(m, k, "was told %c although negotiation had failed",
 		      next_letter(k));
@@ -421,6 +465,17 @@ static bool cleanse(struct model *m, struct kid *k)
 	return true;
 }
 
+/* Before data at the latest; who is not in the message any more, now. */
+static bool must_cleanse(const struct kid *k, const struct op *op)
+{
+	const struct event *e = next_event(k);
+
+	if (!k->dirty)
+		return false;
+	return !op || op->letter == SMFIC_DATA || !k->in_message ||
+	       (!k->joined && e && e->letter == SMFIC_ABORT);
+}
+
 static struct outcome bring_once(struct model *m, struct kid *k,
 				 const struct op *op)
 {
@@ -433,8 +488,7 @@ static struct outcome bring_once(struct model *m, struct kid *k,
 		o = catch_up_connection(m, k, op);
 	if (o.said != SAID_CONTINUE)
 		return o;
-	if (for_message && k->dirty && (!op || op->letter == SMFIC_DATA) &&
-	    !cleanse(m, k)) {
+	if (for_message && must_cleanse(k, op) && !cleanse(m, k)) {
 		o.said = SAID_NOTHING;
 		return o;
 	}

@@ -378,6 +378,10 @@ static void hear(struct player *p, struct conn *c, char letter,
 		c->headers = 0;
 		c->body = 0;
 	}
+	if ((letter == SMFIC_RCPT && c->protocol & SMFIP_NOMAIL) ||
+	    (letter == SMFIC_DATA && c->protocol & SMFIP_NOMAIL &&
+	     c->protocol & SMFIP_NORCPT))
+		c->over = false; /* as libmilter looks through these */
 	e->dropped = c->deaf || (c->over && strchr("RTLNBE", letter));
 	if (e->dropped || letter == SMFIC_ABORT || letter == SMFIC_QUIT)
 		return;
@@ -527,10 +531,9 @@ static bool evaluate_waits(struct player *p)
 
 static void mta_leave(struct player *p)
 {
+	/* Its answer, the end of the line, says that it is done with us. */
+	shutdown(p->fd, SHUT_WR);
 	p->done = true;
-	if (p->fd >= 0)
-		close(p->fd);
-	p->fd = -1;
 	p->deadline = clock_now() + END_LIMIT;
 }
 
@@ -646,9 +649,12 @@ static void mta_read(struct player *p)
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
-		if (p->waiting || p->next_op < p->c->op_count)
+		if (!p->done &&
+		    (p->waiting || p->next_op < p->c->op_count))
 			p->run->broken = "sekishod closed the MTA's connection";
-		mta_leave(p);
+		p->done = true;
+		close(p->fd);
+		p->fd = -1;
 		return;
 	}
 	buf_added(&p->in, (size_t)n);
@@ -660,8 +666,12 @@ static void mta_read(struct player *p)
 
 /* --------------------------------------------------------------- the loop */
 
-static bool all_closed(const struct run *run)
+static bool all_closed(const struct player *p)
 {
+	const struct run *run = p->run;
+
+	if (!p->done || p->fd >= 0)
+		return false;
 	for (unsigned i = 0; i < run->conn_count; i++)
 		if (run->conns[i].fd >= 0)
 			return false;
@@ -742,13 +752,13 @@ static void play_on(struct player *p)
 
 		mta_advance(p);
 		wait_ms = fill_poll(p, fds, &count);
-		if (p->done && all_closed(p->run))
+		if (all_closed(p))
 			wait_ms = 0;
 		n = poll(fds, count, wait_ms);
 		if (n < 0 && errno != EINTR)
 			die("poll: %s", strerror(errno));
 		serve(p, fds, count);
-		if (p->done && all_closed(p->run) && n == 0) {
+		if (all_closed(p) && n == 0) {
 			if (was_quiet)
 				return;
 			was_quiet = true;

@@ -1,0 +1,10 @@
+#!/bin/bash
+# Random children, random sessions: the MTA and every child see what a plain
+# row of filters would have shown them.  t/prop/README.md tells how.
+. "${SRCDIR:-$(cd "$(dirname "$0")/../.." && pwd)}/t/lib/house.sh"
+
+prop=${CHAIN_PROP:-$BUILDDIR/t/prop/chain_prop}
+need_programs "$SEKISHOD" "$prop"
+export SEKISHOD
+trap - EXIT
+exec "$prop"
