@@ -188,10 +188,18 @@ struct conf_problems {
  */
 const struct conf *conf_read(struct arena *arena, const char *path,
 			     struct conf_problems *problems_out);
-/* For fuzzing and tests: the same from memory; `include` is refused. */
+/*
+ * For fuzzing and tests: the same from memory; `include` and tables in files
+ * are refused.
+ */
 const struct conf *conf_read_text(struct arena *arena, const char *name,
 				  struct slice text,
 				  struct conf_problems *problems_out);
+/*
+ * Gives back what is not the arena's: the memory of tables.  For a process
+ * that lives on after these settings, before their arena ends.
+ */
+void conf_close(const struct conf *conf);
 /* Adds a problem (used by conf_read and conf_check); text is copied. */
 void conf_problem_add(struct conf_problems *p, const char *file, unsigned line,
 		      const char *format, ...)

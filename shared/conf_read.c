@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "shared/builtin.h"
+#include "shared/conf_cond.h"
 #include "shared/conf_lines.h"
 #include "shared/conf_value.h"
 
@@ -41,6 +43,7 @@ struct reading {
 	struct conf *conf;
 	struct conf_places *places;
 	struct named named[CONF_SECTIONS];
+	bool from_memory;
 };
 
 static bool plain_byte(char c)
@@ -388,16 +391,19 @@ static void apply_key(struct reading *r, const struct conf_line *line)
 	apply_value(r, line, row, base, where);
 }
 
-/* Keys without a default must be given. */
+/* Keys without a default must be given, or be built in. */
 static void check_item(struct reading *r, enum conf_section section, size_t i)
 {
 	size_t n;
 	const struct conf_row *rows = conf_rows(section, &n);
-	const char *name = name_of(&r->named[section], i);
+	const struct named *named = &r->named[section];
+	const char *name = name_of(named, i);
 
 	for (size_t row = 0; row < n; row++)
 		if (!rows[row].standard &&
-		    !r->places->keys[section][i][row].file)
+		    !r->places->keys[section][i][row].file &&
+		    !conf_cond_fill(r->arena, &rows[row], name,
+				    named->items + i * named->size))
 			problem_at(r, r->places->named[section][i],
 				   "%s \"%s\" has no \"%s\"",
 				   conf_word_of(conf_section_words,
@@ -457,12 +463,14 @@ static size_t count_sections(const struct conf_lines *lines,
 	return n;
 }
 
-/* Room for all sections of that kind, and for where they stand. */
+/* Room for all sections of that kind, for what is built in, and for where they stand. */
 static bool make_room(struct reading *r, enum conf_section section,
 		      struct named named)
 {
-	size_t room = count_sections(&r->lines, section);
+	size_t builtin, room;
 
+	builtin_all(&builtin);
+	room = count_sections(&r->lines, section) + builtin;
 	if (!named.items)
 		named.items = arena_take_n(r->arena, room, named.size);
 	named.blocks = arena_take_n(r->arena, room, sizeof(*named.blocks));
@@ -521,6 +529,8 @@ static void apply(struct reading *r)
 			begin_named(r, l);
 	}
 	check_required(r);
+	conf_cond_compile(r->arena, r->conf, r->places, r->from_memory,
+			  r->problems);
 	conf_check(r->conf, r->places, r->problems);
 }
 
@@ -528,7 +538,9 @@ static const struct conf *read_settings(struct arena *arena, const char *name,
 					const struct slice *text,
 					struct conf_problems *problems)
 {
-	struct reading r = { .arena = arena, .problems = problems };
+	struct reading r = { .arena = arena,
+			     .problems = problems,
+			     .from_memory = text != NULL };
 
 	*problems = (struct conf_problems){ .arena = arena };
 	problems->tail = &problems->first;
@@ -550,7 +562,10 @@ static const struct conf *read_settings(struct arena *arena, const char *name,
 	if (arena_failed(arena))
 		conf_problem_add(problems, name, 0, "no memory for settings");
 	free(r.places);
-	return problems->count ? NULL : r.conf;
+	if (problems->count == 0)
+		return r.conf;
+	conf_close(r.conf);
+	return NULL;
 }
 
 const struct conf *conf_read(struct arena *arena, const char *path,

@@ -9,6 +9,8 @@ shared_libshared_a_SOURCES = \
 	shared/board_read.c \
 	shared/buf.c \
 	shared/buf.h \
+	shared/builtin.c \
+	shared/builtin.h \
 	shared/clock.c \
 	shared/clock.h \
 	shared/cond.h \
@@ -21,6 +23,8 @@ shared_libshared_a_SOURCES = \
 	shared/cond_value.c \
 	shared/conf.h \
 	shared/conf_check.c \
+	shared/conf_cond.c \
+	shared/conf_cond.h \
 	shared/conf_lines.c \
 	shared/conf_lines.h \
 	shared/conf_print.c \
@@ -56,6 +60,11 @@ shared_libshared_a_SOURCES = \
 	shared/mime_text.h \
 	shared/network.c \
 	shared/network.h \
+	shared/rule.c \
+	shared/rule.h \
+	shared/rule_parse.c \
+	shared/rule_text.c \
+	shared/rule_text.h \
 	shared/slice.c \
 	shared/slice.h \
 	shared/table.c \
