@@ -27,6 +27,7 @@ while IFS='|' read -r name script wants; do
 	like "evaluate: $name: the line tells it in parentheses" "$(line)" \
 		"\($name=$wants(/[0-9.]+ms)?\) plain=continue.* verdict=accept edits=0"
 done <<'E2'
+tardy|at optneg do delay 200ms; continue; at eom do reject|reject@eom
 noclient|at connect do reject|reject@connect
 nohelo|at helo do tempfail|tempfail@helo
 nomail|at mail do reply "550 5.7.1 no"|reject@mail
@@ -62,7 +63,7 @@ ok "... in its time ($took ms)" test "$took" -ge 900 -a "$took" -lt 2500
 
 front 'evaluate_grace=10s' 'endless;mode=evaluate' plain
 played "evaluate: the MTA's next message ends the grace" \
-	"$MESSAGE; mail; rcpt; body \"text\\r\\n\"; eom; expect continue"
+	"$MESSAGE; wait 300ms; mail; rcpt; body \"text\\r\\n\"; eom; expect continue"
 ok "... at once ($(took) ms)" test "$(took)" -lt 1500
 like "... for the first message" "$(line 1)" '\(endless=released'
 is "the child was joined anew for the second" \

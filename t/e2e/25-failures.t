@@ -25,7 +25,7 @@ for policy in tempfail accept reject discard quarantine; do
 			"${STATUS_OF[$policy]}"
 		at=$stage
 		case $stage in
-		optneg | connect | helo) at=mail ;;
+		optneg | connect | helo) at="($stage|mail)" ;;
 		header | eoh | body) at="($stage|eom)" ;;
 		esac
 		l=$(line)

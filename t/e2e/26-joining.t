@@ -6,7 +6,6 @@
 need_programs
 
 STAGES="helo mail rcpt data header eoh body eom"
-ALL="connect helo mail rcpt data header eoh body eom"
 start_child above 'at eom do addheader "X-Above" "1"'
 
 # Verdict, edits and recipients, as the MTA sees them; times left out.
