@@ -125,7 +125,8 @@ static bool takes_part(const struct kid *k, const struct op *op)
 	case SMFIC_RCPT:
 		return join <= STAGE_RCPT && !k->done && !k->failed;
 	default:
-		return join <= STAGE_DATA && !k->done && !k->failed;
+		return join <= STAGE_DATA && (!k->done || k->late) &&
+		       !k->failed;
 	}
 }
 
@@ -181,6 +182,11 @@ static struct outcome bring_or_recall(struct model *m, struct kid *k,
 	return bring(m, k, op);
 }
 
+struct verdict late_verdict(const struct kid *k)
+{
+	return (struct verdict){ k->late, SLICE_EMPTY, FOR_MESSAGE };
+}
+
 /* Gives op to one child; a no, if it was one that counts. */
 static struct verdict put_to(struct model *m, struct kid *k,
 			     const struct op *op, bool below)
@@ -188,6 +194,8 @@ static struct verdict put_to(struct model *m, struct kid *k,
 	struct verdict none = { .kind = 0 };
 	struct outcome o;
 
+	if (k->done) /* it has accepted, but refused a recipient before */
+		return below ? none : late_verdict(k);
 	k->loose = below || may_miss(k, op);
 	k->now_only = !below;
 	o = bring_or_recall(m, k, op);
@@ -216,8 +224,8 @@ static struct verdict put_to(struct model *m, struct kid *k,
 	if (k->done_connection)
 		finish(m, k);
 	/* DATA is a message-scope answer: a late refusal comes out. */
-	if (op->letter == SMFIC_DATA && k->late && !k->done)
-		return (struct verdict){ k->late, SLICE_EMPTY, FOR_MESSAGE };
+	if (op->letter == SMFIC_DATA && k->late)
+		return late_verdict(k);
 	return none;
 }
 

@@ -152,6 +152,8 @@ void broken_off(struct model *m, struct kid *k);
 struct verdict verdict_from(const struct event *e, enum scope scope);
 /* Design 4, "Failure policy"; kind 0: the message goes on without it. */
 struct verdict policy_of(struct kid *k);
+/* A refusal of an earlier recipient, come out as a verdict. */
+struct verdict late_verdict(const struct kid *k);
 /* Is that what the MTA got? */
 bool fits(const struct verdict *v, const struct exchange *x);
 void expect_verdict(struct model *m, const struct verdict *v);

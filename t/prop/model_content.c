@@ -548,7 +548,7 @@ static void accept_edits(struct kid *k, const struct walk *w)
 static struct verdict judge_late(struct model *m, struct kid *k,
 				 struct content c)
 {
-	struct verdict late = { k->late, SLICE_EMPTY, FOR_MESSAGE };
+	struct verdict late = late_verdict(k);
 	struct verdict v;
 	struct walk w;
 
@@ -584,8 +584,10 @@ static struct verdict judge(struct model *m, struct kid *k, struct content c,
 	}
 	if (k->done_connection)
 		finish(m, k);
-	if (k->done_connection || k->done)
+	if (k->done_connection)
 		return none;
+	if (k->done)
+		return k->late ? late_verdict(k) : none;
 	if (k->late)
 		return judge_late(m, k, c);
 	*w = walk(m, k, c);
@@ -666,8 +668,12 @@ void end_of_message(struct model *m)
 			watch(m, k, c);
 		if (m->soft && i == m->soft_by && !no.kind)
 			no = m->message; /* it fell at a recipient */
-		if (k->plan->mode != MODE_ON || k->done_connection || k->done ||
-		    k->failed)
+		if (k->plan->mode != MODE_ON || k->done_connection ||
+		    (k->done && !k->late) || k->failed)
+			continue;
+		if (k->done && !no.kind)
+			no = late_verdict(k);
+		if (k->done)
 			continue;
 		if (no.kind) {
 			overtaken(m, k, c, chain_no);

@@ -68,10 +68,13 @@ static int message_of(const struct conn *c)
 }
 
 /* Opened now, though we may have heard of it later? */
-static bool is_of_now(const struct model *m, const struct conn *c)
+static bool is_of_now(const struct model *m, const struct kid *k,
+		      const struct conn *c)
 {
 	int message = message_of(c);
 
+	if (k->now_only)
+		return c->count && c->events[0].seq < m->now->answer_seq;
 	if (message >= 0 && m->mail)
 		return message == (int)m->mail->message;
 	return c->count && c->events[0].seq < horizon(m);
@@ -97,7 +100,7 @@ static const struct conn *find_conn(const struct model *m, struct kid *k)
 
 		if (c->kid != k->number)
 			continue;
-		if (k->loose && !is_of_now(m, c)) {
+		if (k->loose && !is_of_now(m, k, c)) {
 			k->stray = true; /* begun now, heard of later */
 			return NULL;
 		}
