@@ -6,7 +6,7 @@
  * The six patterns are the published ones, in their order:
  *   1 two numbers with something between them in the first label
  *   2 five digits in a row in the first label
- *   3 one of the first two labels begins with a digit, four labels at least
+ *   3 the first or second label begins with a digit, three labels behind it
  *   4 the first label ends with a digit, the second has digit-digit
  *   5 the first two labels end with digits, five labels at least
  *   6 a word of the trade in front: dhcp, dialup, ppp, adsl, ...

@@ -220,9 +220,10 @@ bool rule_reply(struct arena *arena, const struct rule_action *action,
 {
 	char text[REPLY_MAX];
 	struct slice reply = make_reply(action, facts, recipient, text);
+	size_t codes = strlen(action->code) + 1 + strlen(action->enhanced);
 
-	/* Nothing but facts, and those are empty or odd: the codes stay. */
-	if (!answer_reply_ok(reply)) {
+	/* Nothing but facts, and those are empty: only the codes are left. */
+	if (reply.len <= codes || !answer_reply_ok(reply)) {
 		snprintf(text, sizeof(text), "%s %s refused", action->code,
 			 action->enhanced);
 		reply = slice_str(text);

@@ -46,6 +46,7 @@ t_unit_test_shared_SOURCES = \
 	t/unit/shared/arena.c \
 	t/unit/shared/board.c \
 	t/unit/shared/buf.c \
+	t/unit/shared/builtin.c \
 	t/unit/shared/clock.c \
 	t/unit/shared/conf.c \
 	t/unit/shared/endpoint.c \
@@ -59,6 +60,7 @@ t_unit_test_shared_SOURCES = \
 	t/unit/shared/milter_frame.c \
 	t/unit/shared/milter_name.c \
 	t/unit/shared/milter_option.c \
+	t/unit/shared/rule.c \
 	t/unit/shared/slice.c
 t_unit_test_shared_CPPFLAGS = $(TEST_CPPFLAGS)
 t_unit_test_shared_CFLAGS = $(TEST_CFLAGS)
