@@ -18,6 +18,8 @@ import re
 import socket
 import struct
 import sys
+import threading
+import time
 
 WAIT = 5.0      # longest for an answer that is owed, or for a close
 QUIET = 0.15    # nothing comes for so long: nothing will
@@ -208,7 +210,58 @@ def vectors(endpoint, path):
               flush=True)
 
 
+def deaf(endpoint, seconds):
+    mta = Mta(endpoint)
+    for name in ORDER[:ORDER.index("DATA") + 1]:
+        mta.say(name)
+    for name in ORDER[ORDER.index("HEADER"):]:
+        mta.send(packet(STEPS[name]))
+    time.sleep(seconds)
+    # Everything that was sent in time is read, then the end is found or not.
+    while mta.read(QUIET) is not None:
+        pass
+    print("closed" if mta.closed else "open")
+
+
+def flood(endpoint, count):
+    mta = Mta(endpoint)
+    for name in ("OPTNEG", "CONNECT", "HELO"):
+        mta.say(name)
+    steps = ORDER[ORDER.index("MAIL"):]
+    one = b"".join(packet(STEPS[name]) for name in steps)
+    owed_in_all = count * sum(name in ANSWERED for name in steps)
+    writer = threading.Thread(target=mta.send, args=(one * count,))
+    mta.sock.setblocking(True)
+    writer.start()
+    got = 0
+    while got < owed_in_all:
+        answer = mta.read(WAIT)
+        if answer is None:
+            break
+        got += answer[:1] == b"c"
+    writer.join(WAIT)
+    mta.send(packet(b"Q"))
+    print("answers %d of %d" % (got, owed_in_all))
+
+
+def hold(endpoint, count, seconds):
+    crowd = [Mta(endpoint) for _ in range(count)]
+    for mta in crowd:
+        mta.send(packet(OPTNEG))
+        mta.send(b"\x00\x00\x01")
+    print("held", flush=True)
+    time.sleep(seconds)
+    for mta in crowd:
+        while mta.read(0.01) is not None:
+            pass
+    print("closed %d" % sum(mta.closed for mta in crowd))
+
+
 def main():
+    modes = {"deaf": deaf, "flood": flood, "hold": hold}
+    if sys.argv[2] in modes:
+        modes[sys.argv[2]](sys.argv[1], *map(int, sys.argv[3:]))
+        return
     if sys.argv[2] == "lists":
         lists(sys.argv[1])
     else:
