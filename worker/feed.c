@@ -458,6 +458,7 @@ void feed_aside(struct chain *c, struct member *m,
 		return;
 	if (child_owes(&m->child))
 		m->aside_owed++;
+	m->told_rcpt = MEMBER_NONE;
 	r = child_flush(&m->child);
 	if (r != CHILD_OK)
 		standing_fail(c, m, r);

@@ -135,9 +135,11 @@ void hear_believes(struct chain *c, struct member *m, size_t at)
 /* A no to a recipient: the one at hand, or one of the past. */
 static void no_rcpt(struct chain *c, struct member *m, const struct answer *a)
 {
-	const struct journal_rcpt *r = &c->journal->rcpts[m->told_rcpt];
+	const struct journal_rcpt *r;
 	struct verdict v;
 
+	BUG_IF(m->told_rcpt >= c->journal->rcpt_count);
+	r = &c->journal->rcpts[m->told_rcpt];
 	if (!take_verdict(c, m, c->message_arena, a, STAGE_RCPT, &v))
 		return;
 	m->rcpts_refused++;
@@ -160,8 +162,7 @@ static void no_rcpt(struct chain *c, struct member *m, const struct answer *a)
 /* It said yes of some kind; but was the recipient refused meanwhile? */
 static void check_rcpt(struct chain *c, struct member *m, enum stage stage)
 {
-	if (stage == STAGE_RCPT &&
-	    c->journal->rcpts[m->told_rcpt].state == RCPT_REFUSED)
+	if (stage == STAGE_RCPT && journal_is_refused(c->journal, m->told_rcpt))
 		hear_believes(c, m, m->told_rcpt);
 }
 

@@ -220,6 +220,11 @@ bool journal_eom(struct journal *j)
 	return take_macros(j, STAGE_EOM, j->message, &j->eom_macros);
 }
 
+bool journal_is_refused(const struct journal *j, size_t at)
+{
+	return at < j->rcpt_count && j->rcpts[at].state == RCPT_REFUSED;
+}
+
 void journal_rcpt_answered(struct journal *j, bool accepted, int by)
 {
 	struct journal_rcpt *r = &j->rcpts[j->rcpt_count - 1];

@@ -88,6 +88,8 @@ bool journal_rcpt(struct journal *j, const struct command_envelope *rcpt);
 bool journal_data(struct journal *j);
 bool journal_eoh(struct journal *j);
 bool journal_eom(struct journal *j);
+/* Was this recipient (any index) refused? */
+bool journal_is_refused(const struct journal *j, size_t at);
 /* The MTA has its answer to the last recipient; by: who refused it. */
 void journal_rcpt_answered(struct journal *j, bool accepted, int by);
 

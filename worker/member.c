@@ -31,6 +31,7 @@ void member_reset_message(struct member *m)
 	m->failure = CHILD_OK;
 	m->rcpt_refused = false;
 	m->rcpts_refused = 0;
+	m->told_rcpt = MEMBER_NONE;
 	m->retell = m->retell_now = false;
 	m->has_late = false;
 	m->said_late = false;

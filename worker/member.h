@@ -32,6 +32,8 @@ struct mark {
 	bool eom;
 };
 
+#define MEMBER_NONE SIZE_MAX
+
 enum member_connection {
 	CONNECTION_OPEN,
 	CONNECTION_ACCEPTED, /* it said accept at connect or helo: done */
@@ -68,7 +70,7 @@ struct member {
 	bool silent;	 /* it has not said a word about this message yet */
 	unsigned losses; /* quiet closes since the message began */
 	enum stage hearing; /* what its word is about; STAGE_COUNT: no word */
-	size_t told_rcpt; /* journal index of the last recipient told */
+	size_t told_rcpt; /* journal index of the last one told, or MEMBER_NONE */
 	unsigned aside_owed; /* answers to recipients outside the journal */
 
 	/* this message */

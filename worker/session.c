@@ -97,6 +97,16 @@ void session_answer_kind(struct session *s, enum verdict_kind kind)
 	session_answer(s, &v);
 }
 
+bool session_decided_late(struct session *s, struct verdict *v)
+{
+	if (!chain_decided(&s->chain, v)) {
+		log_error("undecided behind the deadline: put off");
+		v->kind = VERDICT_TEMPFAIL;
+		v->by = -1;
+	}
+	return true;
+}
+
 void session_note_no_space(struct session *s)
 {
 	int reason = s->chain.no_space;

@@ -20,8 +20,10 @@ static bool decide_step(struct session *s, struct verdict *v)
 		session_wait(s, deadline, true);
 		if (s->mta.lost)
 			return false;
-		if (clock_now() >= deadline)
+		if (clock_now() >= deadline) {
 			chain_late(&s->chain);
+			return session_decided_late(s, v);
+		}
 	}
 	return true;
 }

@@ -176,9 +176,10 @@ static bool decide_message(struct session *s, struct verdict *v)
 		session_wait(s, clock_earlier(end, tick), true);
 		if (s->mta.lost || mta_peek(&s->mta) == SMFIC_ABORT)
 			return false;
-		if (clock_now() >= end)
+		if (clock_now() >= end) {
 			chain_late(&s->chain);
-		else if (clock_now() >= tick) {
+			return session_decided_late(s, v);
+		} else if (clock_now() >= tick) {
 			tick = clock_now() + conf->progress_interval;
 			if (!mta_put(&s->mta, &progress) || !mta_flush(&s->mta))
 				return false;

@@ -65,6 +65,12 @@ void session_wait(struct session *s, uint64_t until, bool watch_mta);
 void session_answer(struct session *s, const struct verdict *v);
 void session_answer_kind(struct session *s, enum verdict_kind kind);
 /*
+ * All that were late have their policy: the verdict.  Should that ever leave
+ * the event open, the mail is put off rather than the MTA kept waiting.
+ * Returns true.
+ */
+bool session_decided_late(struct session *s, struct verdict *v);
+/*
  * Something of ours has run out, if it has (chain.no_space): counted, told,
  * and when it is memory or descriptors the process leaves after the session.
  * A full disk is no reason to: a new worker would find it full, too.

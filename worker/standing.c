@@ -207,8 +207,7 @@ void standing_fail(struct chain *c, struct member *m, enum child_result failure)
 	if (m->state != MEMBER_GOING)
 		return;
 	end_in_failure(m, failure, at);
-	if (at == STAGE_RCPT &&
-	    c->journal->rcpts[m->told_rcpt].state == RCPT_REFUSED)
+	if (at == STAGE_RCPT && journal_is_refused(c->journal, m->told_rcpt))
 		standing_forgive(c, m, m->told_rcpt);
 }
 
@@ -230,8 +229,11 @@ void standing_forgive(struct chain *c, struct member *m, size_t at)
 	const struct journal_rcpt *r = &c->journal->rcpts[at];
 
 	if (m->conf->order == ORDER_CHAIN && (int)m->index > r->refused_by &&
-	    m->said_at == STAGE_RCPT && m->told_rcpt == at)
+	    m->said_at == STAGE_RCPT && m->told_rcpt == at) {
 		m->state = MEMBER_GOING;
+		/* Once: what it fails at from now on is its own. */
+		m->told_rcpt = MEMBER_NONE;
+	}
 }
 
 void standing_breach(struct chain *c, struct member *m, const char *why)
