@@ -176,6 +176,7 @@ E2E_TESTS = \
 	t/e2e/13-tools-conduct.t \
 	t/e2e/14-tools-real.t \
 	t/e2e/20-talk-five-cases.t \
+	t/e2e/22-chain-property.t \
 	t/e2e/23-orders.t \
 	t/e2e/24-modes.t \
 	t/e2e/25-failures.t \
@@ -202,8 +203,11 @@ E2E_TESTS = \
 	t/e2e/71-malformed-commands.t \
 	t/e2e/72-children-die.t \
 	t/e2e/73-garbage.t \
+	t/e2e/74-resources.t \
 	t/e2e/75-abort.t \
 	t/e2e/76-postfix-load.t \
+	t/e2e/77-hostile-mta.t \
+	t/e2e/79-refused-recipients.t \
 	t/e2e/80-rights.t \
 	t/e2e/90-fuzz-replay.t
 
@@ -224,6 +228,7 @@ EXTRA_DIST += \
 	t/e2e/13-tools-conduct.t \
 	t/e2e/14-tools-real.t \
 	t/e2e/20-talk-five-cases.t \
+	t/e2e/22-chain-property.t \
 	t/e2e/23-orders.t \
 	t/e2e/24-modes.t \
 	t/e2e/25-failures.t \
@@ -250,8 +255,11 @@ EXTRA_DIST += \
 	t/e2e/71-malformed-commands.t \
 	t/e2e/72-children-die.t \
 	t/e2e/73-garbage.t \
+	t/e2e/74-resources.t \
 	t/e2e/75-abort.t \
 	t/e2e/76-postfix-load.t \
+	t/e2e/77-hostile-mta.t \
+	t/e2e/79-refused-recipients.t \
 	t/e2e/80-rights.t \
 	t/e2e/90-fuzz-replay.t \
 	t/lib/account.py \
@@ -266,7 +274,8 @@ EXTRA_DIST += \
 	t/lib/processes.sh \
 	t/lib/raw_mta.py \
 	t/lib/smtp_load.py \
-	t/lib/smtp_send.py
+	t/lib/smtp_send.py \
+	t/prop/README.md
 
 # Corpora, vectors and the peers' settings are many small files.
 dist-hook:
