@@ -80,6 +80,9 @@ static void close_foreign(const struct spawn *s, int own)
 {
 	if (s->conf->log != LOG_SINK_STDERR)
 		closelog();
+	/* Opened as root: whoever holds it names what an init script kills. */
+	if (s->pid_fd >= 0)
+		close(s->pid_fd);
 	close_between(s->first_private_fd, own - 1);
 	closefrom(own + 1);
 	if (s->conf->log != LOG_SINK_STDERR)

@@ -36,6 +36,7 @@ struct spawn {
 	unsigned alive; /* rows with a pid */
 	int epoll_fd;	/* the supervisor's; our ends are in it by slot */
 	int hungry_fd;
+	int pid_fd;	      /* of the pid file, -1: none; not for workers */
 	int first_private_fd; /* descriptors from here on are not for workers */
 	bool detach;	      /* a worker lets go of the terminal itself */
 	pid_t supervisor;

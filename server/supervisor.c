@@ -481,6 +481,7 @@ static bool open_workers(struct supervisor *s, struct board *board)
 		.slots = s->limits.max,
 		.epoll_fd = s->epoll_fd,
 		.hungry_fd = s->hungry_fd,
+		.pid_fd = s->pid_fd,
 		.first_private_fd = s->epoll_fd,
 		.detach = s->how->in_background,
 	};

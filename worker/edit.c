@@ -81,6 +81,8 @@ static enum edit_result take_header(struct edit *e, struct arena *arena,
 				    const struct edit_rights *rights,
 				    const char **why_out)
 {
+	static const char too_long[] =
+		"a header value of more than 64,000 bytes";
 	bool is_delete = a->kind == ANSWER_CHGHEADER && !a->header.value.len;
 
 	if (!name_ok(a->header.name)) {
@@ -88,13 +90,18 @@ static enum edit_result take_header(struct edit *e, struct arena *arena,
 		return EDIT_BREACH;
 	}
 	if (a->header.value.len > EDIT_VALUE_MAX) {
-		*why_out = "a header value of more than 64,000 bytes";
+		*why_out = too_long;
 		return EDIT_BREACH;
 	}
 	e->index = e->mta_index = a->header.index;
 	if (!arena_copy(arena, a->header.name, &e->name) ||
 	    !clean_value(arena, a->header.value, rights, is_delete, &e->value))
 		return EDIT_NO_SPACE;
+	/* Folds have made it longer; the leading space may. */
+	if (e->value.len > EDIT_VALUE_MAX + 1) {
+		*why_out = too_long;
+		return EDIT_BREACH;
+	}
 	return EDIT_OK;
 }
 

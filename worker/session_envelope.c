@@ -197,9 +197,13 @@ void session_on_unknown(struct session *s, const struct command *cmd)
 	struct journal_macros macros = { s->journal.is_waiting[STAGE_UNKNOWN],
 					 journal_waiting(&s->journal,
 							 STAGE_UNKNOWN) };
+	struct slice text;
 	struct verdict v;
 
-	chain_unknown(&s->chain, cmd->text, &macros);
+	/* The packet may be overwritten while we wait. */
+	if (!arena_copy(&s->message_arena, cmd->text, &text))
+		session_no_memory(s);
+	chain_unknown(&s->chain, text, &macros);
 	if (decide_step(s, &v))
 		session_answer(s, &v);
 	chain_unknown_answered(&s->chain);

@@ -57,6 +57,8 @@ crowd_stop
 # A worker holds its listeners, its own pair, the log: nobody else's pair.
 own_sockets=$(find "/proc/$worker/fd" -lname 'socket:*' | wc -l)
 is "a worker holds the listener and its own pair, no more" "$own_sockets" 2
+is "... and not the pid file" \
+	"$(find "/proc/$worker/fd" -lname "$T/run/pid" | wc -l)" 0
 stop_sekishod
 is "without rights in the directory the socket stays" \
 	"$(stat -c %F "$T/run/s.sock" 2>/dev/null)" socket

@@ -125,6 +125,21 @@ Test(edit, length_of_values)
 	expect_result(EDIT_BREACH, &a, "64,000");
 }
 
+/* Each bare LF gains a TAB: checked before only, it would fit no packet. */
+Test(edit, length_of_values_that_grow)
+{
+	char *p = arena_take(&arena, 40001);
+	struct answer a =
+		header(ANSWER_ADDHEADER, 0, SLICE_LIT("X"), SLICE_EMPTY);
+
+	cr_assert_not_null(p);
+	memset(p, '\n', 40000);
+	a.header.value = slice_of(p, 40000);
+	expect_result(EDIT_BREACH, &a, "64,000");
+	a.header.value = slice_of(p, 32000);
+	expect_result(EDIT_OK, &a, "");
+}
+
 Test(edit, folding_is_repaired)
 {
 	static const struct {
