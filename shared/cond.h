@@ -95,7 +95,10 @@ bool cond_reserved(struct slice name);
  * header_now and milter() wait for others.
  */
 enum stage cond_known_from(const struct cond *c);
-/* Before this stage nothing in it can be known; STAGE_CONNECT for "true". */
+/*
+ * Before this stage nothing in it can be known, but for what no size or count
+ * can be; STAGE_CONNECT for "true".
+ */
 enum stage cond_first(const struct cond *c);
 bool cond_uses(const struct cond *c, enum fact fact);
 bool cond_uses_tables(const struct cond *c);

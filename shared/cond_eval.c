@@ -70,7 +70,7 @@ static enum tri test_number(const struct walk *w)
 	const struct fact_value *v = &w->facts->values[t->fact];
 
 	if (!facts_known(w->facts, t->fact)) {
-		if (!grows(w->facts, t->fact))
+		if (!v->is_set || !grows(w->facts, t->fact))
 			return TRI_UNKNOWN;
 		return growing_fits(t, v->number);
 	}

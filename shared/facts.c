@@ -403,6 +403,7 @@ bool facts_set_body(struct facts *f, struct slice raw)
 
 void facts_add_score(struct facts *f, int64_t thousandths)
 {
+	f->values[FACT_SCORE].is_set = true;
 	if (!f->message)
 		add(&f->session_score, thousandths);
 	add(&f->values[FACT_SCORE].number, thousandths);

@@ -43,11 +43,16 @@ check_PROGRAMS += t/unit/test_shared
 UNIT_TESTS += t/unit/test_shared
 t_unit_test_shared_SOURCES = \
 	$(UNIT_SUPPORT) \
+	t/unit/support/cond_play.c \
+	t/unit/support/cond_play.h \
 	t/unit/shared/arena.c \
 	t/unit/shared/board.c \
 	t/unit/shared/buf.c \
 	t/unit/shared/builtin.c \
 	t/unit/shared/clock.c \
+	t/unit/shared/cond_eval.c \
+	t/unit/shared/cond_match.c \
+	t/unit/shared/cond_parse.c \
 	t/unit/shared/conf.c \
 	t/unit/shared/endpoint.c \
 	t/unit/shared/header_list.c \
@@ -60,8 +65,12 @@ t_unit_test_shared_SOURCES = \
 	t/unit/shared/milter_frame.c \
 	t/unit/shared/milter_name.c \
 	t/unit/shared/milter_option.c \
+	t/unit/shared/mime_text.c \
+	t/unit/shared/network.c \
 	t/unit/shared/rule.c \
-	t/unit/shared/slice.c
+	t/unit/shared/slice.c \
+	t/unit/shared/table.c \
+	t/unit/shared/tri.c
 t_unit_test_shared_CPPFLAGS = $(TEST_CPPFLAGS)
 t_unit_test_shared_CFLAGS = $(TEST_CFLAGS)
 t_unit_test_shared_LDADD = $(SHARED) $(CRITERION_LIBS)
@@ -129,6 +138,11 @@ FUZZ_MAIN =
 else
 FUZZ_MAIN = t/fuzz/replay.c
 endif
+check_PROGRAMS += t/fuzz/fuzz_cond_parse
+t_fuzz_fuzz_cond_parse_SOURCES = t/fuzz/fuzz_cond_parse.c \
+	t/unit/support/cond_play.c t/unit/support/cond_play.h $(FUZZ_MAIN)
+t_fuzz_fuzz_cond_parse_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_cond_parse_LDADD = $(SHARED)
 check_PROGRAMS += t/fuzz/fuzz_conf_read
 t_fuzz_fuzz_conf_read_SOURCES = t/fuzz/fuzz_conf_read.c $(FUZZ_MAIN)
 t_fuzz_fuzz_conf_read_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
@@ -149,6 +163,10 @@ check_PROGRAMS += t/fuzz/fuzz_script
 t_fuzz_fuzz_script_SOURCES = t/fuzz/fuzz_script.c $(FUZZ_MAIN)
 t_fuzz_fuzz_script_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 t_fuzz_fuzz_script_LDADD = tool/libplay.a $(SHARED)
+check_PROGRAMS += t/fuzz/fuzz_table
+t_fuzz_fuzz_table_SOURCES = t/fuzz/fuzz_table.c $(FUZZ_MAIN)
+t_fuzz_fuzz_table_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_table_LDADD = $(SHARED)
 EXTRA_DIST += t/fuzz/replay.c
 
 check_PROGRAMS += t/prop/chain_prop
