@@ -51,10 +51,12 @@ t_unit_test_shared_SOURCES = \
 	t/unit/shared/builtin.c \
 	t/unit/shared/clock.c \
 	t/unit/shared/cond_eval.c \
+	t/unit/shared/cond_explain.c \
 	t/unit/shared/cond_match.c \
 	t/unit/shared/cond_parse.c \
 	t/unit/shared/conf.c \
 	t/unit/shared/endpoint.c \
+	t/unit/shared/facts.c \
 	t/unit/shared/header_list.c \
 	t/unit/shared/header_list_model.c \
 	t/unit/shared/io.c \

@@ -315,3 +315,180 @@ Test(cond_eval, stages_are_kept)
 	}
 	cond_play_close(&p);
 }
+
+/* Plays up to the end of message, and evaluates there. */
+static enum tri at_end(struct cond_play *p, const char *text,
+		       struct cond_run *run)
+{
+	const struct cond *c = cond_play_parse(p, text);
+
+	cr_assert_not_null(c, "%s: %s", text, p->problem.text);
+	cond_play_begin(p);
+	for (int i = 0; i < COND_PLAY_STAGES; i++)
+		cond_play_stage(p, (enum stage)i);
+	*run = cond_play_run(p);
+	return cond_eval(c, &p->facts, run);
+}
+
+/* In a rule at RCPT, recipient is the one at hand, and known at once. */
+Test(cond_eval, the_recipient_at_hand)
+{
+	struct slice boss = SLICE_LIT("boss@example.net");
+	struct slice other = SLICE_LIT("other@example.net");
+	struct cond_memo memo[1] = { { .answer = 0 } };
+	const struct cond *c;
+	struct cond_run run;
+	struct cond_play p;
+
+	cond_play_open(&p);
+	cond_play_begin(&p);
+	for (int i = 0; i <= STAGE_RCPT; i++)
+		cond_play_stage(&p, (enum stage)i);
+	c = cond_play_parse(&p, "recipient = boss@example.net");
+	run = cond_play_run(&p);
+	run.memos = memo;
+	run.recipient = &other;
+	cr_assert_eq(cond_eval(c, &p.facts, &run), TRI_FALSE);
+	run.recipient = &boss;
+	cr_assert_eq(cond_eval(c, &p.facts, &run), TRI_TRUE);
+	run.recipient = NULL;
+	cr_assert_eq(cond_eval(c, &p.facts, &run), TRI_TRUE);
+	c = cond_play_parse(&p, "macro({rcpt_host}) = sub.example.com");
+	memo[0].answer = 0;
+	cr_assert_eq(cond_eval(c, &p.facts, &run), TRI_UNKNOWN);
+	run.recipient = &boss;
+	cr_assert_eq(cond_eval(c, &p.facts, &run), TRI_TRUE);
+	cond_play_close(&p);
+}
+
+/* With rules that take points away, a score may fall again. */
+Test(cond_eval, a_score_that_may_fall_is_known_at_the_end)
+{
+	struct cond_play p;
+	struct cond_run run;
+	const struct cond *c;
+
+	cond_play_open(&p);
+	c = cond_play_parse(&p, "score >= 3");
+	cond_play_begin(&p);
+	facts_init(&p.facts, false);
+	for (int i = 0; i < STAGE_EOM; i++)
+		cond_play_stage(&p, (enum stage)i);
+	run = cond_play_run(&p);
+	cr_assert_eq(cond_eval(c, &p.facts, &run), TRI_UNKNOWN);
+	cond_play_stage(&p, STAGE_EOM);
+	cr_assert_eq(cond_eval(c, &p.facts, &run), TRI_TRUE);
+	cond_play_close(&p);
+}
+
+/* What is lacking compares with nothing. */
+Test(cond_eval, a_size_that_was_not_declared)
+{
+	static const struct {
+		const char *text;
+		enum tri is;
+	} cases[] = {
+		{ "declared_size", TRI_FALSE },
+		{ "declared_size < 10M", TRI_FALSE },
+		{ "declared_size > 0", TRI_FALSE },
+		{ "declared_size = 0", TRI_FALSE },
+		{ "declared_size != 0", TRI_TRUE },
+		{ "not declared_size", TRI_TRUE },
+		{ "sender = ''", TRI_TRUE },
+		{ "sender", TRI_FALSE },
+		{ "sender in { '<>' }", TRI_TRUE },
+		{ "not sender_domain", TRI_TRUE },
+		{ "sender_args", TRI_FALSE },
+		{ "client_addr in 0.0.0.0/0", TRI_FALSE },
+		{ "client_addr != 192.0.2.1", TRI_TRUE },
+		{ "client_addr in nets", TRI_FALSE },
+		{ "client_addr", TRI_FALSE },
+		{ "client_addr ~ /unix/", TRI_TRUE },
+		{ "client_port = 0", TRI_FALSE },
+	};
+	struct cond_play p;
+
+	cond_play_open(&p);
+	cond_play_begin(&p);
+	facts_set_client(&p.facts, SLICE_LIT("unix:/run/x"));
+	facts_begin_message(&p.facts, &p.message);
+	cr_assert(facts_set_mail(&p.facts, SLICE_LIT("<>"), SLICE_EMPTY));
+	facts_reach(&p.facts, STAGE_EOM);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct cond *c = cond_play_parse(&p, cases[i].text);
+		struct cond_run run = cond_play_run(&p);
+
+		cr_assert_not_null(c, "%s", p.problem.text);
+		cr_expect_eq(cond_eval(c, &p.facts, &run), cases[i].is, "%s",
+			     cases[i].text);
+	}
+	cond_play_close(&p);
+}
+
+/* A hit limit is unknown, counted once, and others may still decide. */
+Test(cond_eval, failures_are_unknown_and_counted)
+{
+	struct cond_play p;
+	struct cond_run run;
+
+	cond_play_open(&p);
+	cr_assert_eq(at_end(&p, "header(subject) ~ /^((.+)+)+[^a]$/", &run),
+		     TRI_UNKNOWN);
+	cr_assert_eq(run.limit_hits, 1);
+	cr_assert_eq(at_end(&p, "header(subject) !~ /^((.+)+)+[^a]$/ or true",
+			    &run),
+		     TRI_TRUE);
+	cr_assert_eq(at_end(&p, "header(subject) !~ /^((.+)+)+[^a]$/", &run),
+		     TRI_UNKNOWN);
+	/* No matcher and no memory are failures, and no crash. */
+	cond_matcher_free(&p.matcher);
+	cr_assert_eq(at_end(&p, "helo ~ /x/", &run), TRI_UNKNOWN);
+	cr_assert_eq(run.failed_lookups, 1);
+	cr_assert_eq(at_end(&p, "client_name in patterns", &run), TRI_UNKNOWN);
+	cr_assert_geq(run.failed_lookups, 1);
+	p.matcher = cond_matcher_new();
+	p.scratch.ceiling = 0;
+	arena_deinit(&p.scratch);
+	cr_assert_eq(at_end(&p, "header(subject) ~ /x/", &run), TRI_UNKNOWN);
+	cr_assert_eq(run.failed_lookups, 1);
+	cr_assert_eq(at_end(&p, "header(x-dup) = one", &run), TRI_TRUE);
+	cond_play_close(&p);
+}
+
+/*
+ * Five thousand headers that each hit the limit, evaluated as each of them
+ * comes: sixteen are tried, no more, and each header is looked at once.
+ */
+Test(cond_eval, hostile_headers_cost_a_bounded_time)
+{
+	static char value[1 << 16];
+	struct cond_memo memos[2] = { { .answer = 0 } };
+	struct cond_play p;
+	struct cond_run run;
+	const struct cond *c;
+
+	cond_play_open(&p);
+	memset(value, 'a', sizeof(value) - 1);
+	c = cond_play_parse(&p, "header(x) ~ /^(a+)+$/ or header(x) = b");
+	cond_play_begin(&p);
+	cr_assert_not_null(c);
+	for (int i = 0; i <= STAGE_DATA; i++)
+		cond_play_stage(&p, (enum stage)i);
+	run = cond_play_run(&p);
+	cr_assert_eq(cond_memos(c), 2);
+	run.memos = memos;
+	value[30] = 'b';
+	for (int i = 0; i < 5000; i++) {
+		header_list_append(&p.headers, SLICE_LIT("X"),
+				   slice_of(value, i % 2 ? 31 : sizeof(value)));
+		cr_assert_eq(cond_eval(c, &p.facts, &run), TRI_UNKNOWN);
+		arena_reset(&p.scratch);
+	}
+	cr_assert_eq(memos[0].seen, p.headers.count);
+	cr_assert_eq(memos[1].seen, p.headers.count);
+	cr_assert_geq(run.limit_hits, COND_LIMIT_HITS_MAX);
+	cr_assert_leq(run.regex_time, 2 * COND_REGEX_TIME_MAX);
+	facts_reach(&p.facts, STAGE_EOM);
+	cr_assert_eq(cond_eval(c, &p.facts, &run), TRI_UNKNOWN);
+	cond_play_close(&p);
+}
