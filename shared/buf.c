@@ -3,7 +3,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
+#define PAGE	  ((uintptr_t)4096)
 #define KEEP_SIZE ((size_t)64 * 1024)
 
 void buf_init(struct buf *b, size_t ceiling)
@@ -52,6 +54,17 @@ void buf_cut(struct buf *b, size_t len)
 		b->end = b->start + len;
 }
 
+/* Mail stays out of core dumps; whole pages, as it can be had. */
+static void keep_out_of_core(char *data, size_t size)
+{
+	uintptr_t first = ((uintptr_t)data + PAGE - 1) & ~(PAGE - 1);
+	uintptr_t end = ((uintptr_t)data + size) & ~(PAGE - 1);
+
+	if (end > first)
+		(void)madvise(data + (first - (uintptr_t)data), end - first,
+			      MADV_DONTDUMP);
+}
+
 static bool grow(struct buf *b, size_t need)
 {
 	size_t size = b->size ? b->size : 1024;
@@ -66,6 +79,7 @@ static bool grow(struct buf *b, size_t need)
 		return false;
 	b->data = data;
 	b->size = size;
+	keep_out_of_core(data, size);
 	return true;
 }
 

@@ -127,7 +127,7 @@ static const struct conf_row server_rows[] = {
 		      "STAGE: NAME NAME, STAGE: NAME." },
 	{ ROW_S(macros_max, CONF_SIZE, CONF_AT_RELOAD), .standard = "64k",
 	  .min = KIB, .max = MIB, .unit = "bytes of a stage",
-	  .sentence = "Macros beyond this are dropped, the largest first." },
+	  .sentence = "Macros beyond this are dropped, the last first." },
 	{ ROW_S(message_deadline, CONF_DURATION, CONF_AT_RELOAD),
 	  .standard = "240s", .min = S, .max = H, .unit = "time",
 	  .sentence = "All waiting for milters from the end of a message to "

@@ -284,7 +284,7 @@ bool chain_evaluates(const struct chain *c)
 {
 	for (unsigned i = 0; i < c->count; i++)
 		if (c->members[i].mode == MODE_EVALUATE &&
-		    c->members[i].asked && member_is_going(&c->members[i]))
+		    member_is_going(&c->members[i]))
 			return true;
 	return false;
 }

@@ -194,15 +194,11 @@ static void on_quit_nc(struct session *s, const struct command *cmd)
 	s->wait_optneg = true;
 }
 
-/* The queue id comes with any command, at the latest with the content. */
-static void on_macro(struct session *s, const struct command *cmd)
+void session_note_queue_id(struct session *s, struct slice macros)
 {
 	struct slice id;
 
-	if (!journal_macro(&s->journal, &cmd->macro))
-		s->exhausted = true;
-	if (*s->summary.queue_id || cmd->macro.letter == SMFIC_CONNECT ||
-	    !macro_find(cmd->macro.pairs, SLICE_LIT("i"), &id))
+	if (*s->summary.queue_id || !macro_find(macros, SLICE_LIT("i"), &id))
 		return;
 	for (size_t i = 0, n = 0;
 	     i < id.len && n < sizeof(s->summary.queue_id) - 1; i++) {
@@ -216,6 +212,20 @@ static void on_macro(struct session *s, const struct command *cmd)
 			s->journal.has_mail ?
 				summary_address(s->journal.mail.address) :
 				SLICE_EMPTY);
+}
+
+/*
+ * The queue id comes with any command of its message, at the latest with the
+ * content; that of a MAIL is taken when the MAIL itself has come, because the
+ * message before it may not be over yet.
+ */
+static void on_macro(struct session *s, const struct command *cmd)
+{
+	if (!journal_macro(&s->journal, &cmd->macro))
+		s->exhausted = true;
+	if (s->place > PLACE_IDLE && s->place < PLACE_OVER &&
+	    cmd->macro.letter != SMFIC_MAIL)
+		session_note_queue_id(s, cmd->macro.pairs);
 }
 
 /* ---- one row per command ---- */

@@ -110,6 +110,7 @@ void session_on_mail(struct session *s, const struct command *cmd)
 	s->place = PLACE_ENVELOPE;
 	s->summary.began = clock_now();
 	session_count(s, COUNT_MESSAGES, 1);
+	session_note_queue_id(s, journal_waiting(&s->journal, STAGE_MAIL));
 	if (!journal_mail(&s->journal, &cmd->envelope))
 		session_no_memory(s);
 	board_note_text(s->slot, slice_str(s->summary.client),
@@ -208,7 +209,10 @@ void session_on_unknown(struct session *s, const struct command *cmd)
 		session_answer(s, &v);
 	chain_unknown_answered(&s->chain);
 	journal_forget_waiting(&s->journal, STAGE_UNKNOWN);
+	session_note_no_space(s);
 	/* Outside a message nobody else gives its reply's memory back. */
-	if (s->place < PLACE_ENVELOPE)
+	if (s->place < PLACE_ENVELOPE || s->place == PLACE_OVER) {
 		arena_reset(&s->message_arena);
+		s->chain.no_space = 0;
+	}
 }

@@ -76,6 +76,8 @@ bool session_decided_late(struct session *s, struct verdict *v);
  * A full disk is no reason to: a new worker would find it full, too.
  */
 void session_note_no_space(struct session *s);
+/* Takes the message's queue id from these macros, if it is there and new. */
+void session_note_queue_id(struct session *s, struct slice macros);
 /* Ours: no memory.  The event at hand is decided as tempfail by it. */
 void session_no_memory(struct session *s);
 

@@ -70,7 +70,9 @@ static void add_names(struct buf *list, struct slice names)
 	}
 }
 
-static void gather(const struct worker_env *env, struct buf lists[LIST_COUNT])
+/* True for each list that at least one child gave. */
+static void gather(const struct worker_env *env, struct buf lists[LIST_COUNT],
+		   bool given_out[LIST_COUNT])
 {
 	char room[RECALL_SIZE];
 
@@ -81,8 +83,10 @@ static void gather(const struct worker_env *env, struct buf lists[LIST_COUNT])
 		    !board_recall(env->board, k, room, &known))
 			continue;
 		for (int i = 0; i < LIST_COUNT; i++)
-			if (known.has_list[i])
+			if (known.has_list[i] && known.list[i].len) {
+				given_out[i] = true;
 				add_names(&lists[i], known.list[i]);
+			}
 	}
 	for (int i = 0; i < LIST_COUNT; i++)
 		add_names(&lists[i], env->conf->macros_extra[i]);
@@ -92,15 +96,17 @@ void wish_lists(const struct worker_env *env, struct arena *arena,
 		struct option *answer)
 {
 	struct buf lists[LIST_COUNT];
+	bool given[LIST_COUNT] = { false };
 
 	for (int i = 0; i < LIST_COUNT; i++)
 		buf_init(&lists[i], (size_t)8 * BOARD_LIST_MAX);
-	gather(env, lists);
+	gather(env, lists, given);
 	for (int i = 0; i < LIST_COUNT; i++) {
-		bool twin = (i == LIST_EOM && buf_len(&lists[LIST_EOH])) ||
-			    (i == LIST_EOH && buf_len(&lists[LIST_EOM]));
+		bool twin = (i == LIST_EOM && given[LIST_EOH]) ||
+			    (i == LIST_EOH && given[LIST_EOM]);
 
-		if (!buf_len(&lists[i]) && !twin)
+		/* No list, so that what the MTA has set itself stands. */
+		if (!given[i] && !twin)
 			continue;
 		add_names(&lists[i], option_default_list((enum milter_list)i));
 		answer->has_list[i] = arena_copy(arena, buf_slice(&lists[i]),

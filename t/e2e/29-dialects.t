@@ -187,9 +187,11 @@ is "... at MAIL" "$(asked | sed -n 's/^mail: //p' | tr ' ' '\n' |
 is "... not at all where no child gave a list" "$(asked | grep -c '^rcpt:')" 0
 is "... end of headers and end of message always together" \
 	"$(asked | grep -cE '^(eoh|eom):')" 2
-front 'macros_extra=rcpt: {extra}' lister plain
+front 'macros_extra=mail: {extra}, rcpt: {extra}' lister plain
 sent
-like "macros_extra is asked for as well" "$(asked)" '^rcpt: (.* )?\{extra\}( |$)'
+like "macros_extra is asked for as well" "$(asked)" \
+	'(^|.)mail: (.* )?\{extra\}( |$)'
+is "... only where a child gave a list, too" "$(asked | grep -c '^rcpt:')" 0
 front '' plain
 sent
 is "no child gives lists: none are sent" "$(asked)" ""

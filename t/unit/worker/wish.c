@@ -136,8 +136,12 @@ Test(wish, macros_extra)
 
 	conf.macros_extra[LIST_RCPT] = SLICE_LIT("{x} {rcpt_addr}");
 	wish_lists(&env, &arena, &o);
+	/* Alone they would take the place of what the MTA has set itself. */
+	expect_list(&o, LIST_RCPT, NULL);
+	remember(0, LIST_RCPT, "{y}");
+	wish_lists(&env, &arena, &o);
 	expect_list(&o, LIST_RCPT,
-		    "{x} {rcpt_addr} i {rcpt_mailer} {rcpt_host}");
+		    "{y} {x} {rcpt_addr} i {rcpt_mailer} {rcpt_host}");
 }
 
 Test(wish, no_memory_no_list)
