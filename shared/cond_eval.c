@@ -200,8 +200,8 @@ static enum tri test_text(const struct walk *w, struct slice text)
 	const struct cond_test *t = w->test;
 
 	if (t->lookup) {
-		enum tri found = find(w, t->lookup, facts_row(t->fact)->type,
-				      &text);
+		enum tri found =
+			find(w, t->lookup, facts_row(t->fact)->type, &text);
 
 		if (found != TRI_TRUE || t->op == COND_IS)
 			return found;
@@ -237,8 +237,9 @@ static enum tri test_client(const struct walk *w)
 		return test_text(w, f->values[FACT_CLIENT_ADDR].text);
 	if (!f->has_ip)
 		return TRI_FALSE;
-	return t->op == COND_NETWORK ? tri_of(network_has(&t->network, &f->ip))
-				     : TRI_TRUE;
+	return t->op == COND_NETWORK ?
+		       tri_of(network_has(&t->network, &f->ip)) :
+		       TRI_TRUE;
 }
 
 /* ---- lists ---- */
@@ -442,9 +443,8 @@ static enum tri eval_test(const struct cond_test *t, const struct facts *facts,
 {
 	struct walk w = { t, facts, run };
 	struct cond_memo none = { .answer = 0 };
-	struct cond_memo *m = run->memos && may_keep(&w) ?
-				      &run->memos[t->memo] :
-				      &none;
+	struct cond_memo *m =
+		run->memos && may_keep(&w) ? &run->memos[t->memo] : &none;
 	unsigned limits = run->limit_hits, failures = run->failed_lookups;
 	enum tri r;
 

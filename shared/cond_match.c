@@ -10,7 +10,7 @@
 /* A matcher that holds more than this after a match begins anew. */
 #define KEEP_MAX ((size_t)64 * 1024)
 /* $0 and nine groups can be asked for. */
-#define GROUPS	 10
+#define GROUPS 10
 
 struct cond_regex {
 	pcre2_code *code;

@@ -2,7 +2,7 @@
 
 #define DAY 86400
 
-static const char *const weekdays[] = { "sunday",   "monday", "tuesday",
+static const char *const weekdays[] = { "sunday",    "monday",	 "tuesday",
 					"wednesday", "thursday", "friday",
 					"saturday" };
 
@@ -65,9 +65,9 @@ struct unit {
 };
 
 static const struct unit size_units[] = {
-	{ "", 1 },	  { "B", 1 },	     { "K", 1 << 10 },
+	{ "", 1 },	   { "B", 1 },	      { "K", 1 << 10 },
 	{ "KB", 1 << 10 }, { "M", 1 << 20 },  { "MB", 1 << 20 },
-	{ "G", 1 << 30 }, { "GB", 1 << 30 }, { NULL, 0 },
+	{ "G", 1 << 30 },  { "GB", 1 << 30 }, { NULL, 0 },
 };
 
 /* A bare number of what?  So a unit is asked for. */

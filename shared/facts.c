@@ -247,10 +247,10 @@ void facts_set_client(struct facts *f, struct slice addr)
 
 void facts_set_day(struct facts *f, unsigned second, unsigned weekday)
 {
-	f->values[FACT_TIME] = (struct fact_value){ .is_set = true,
-						    .number = second };
-	f->values[FACT_WEEKDAY] = (struct fact_value){ .is_set = true,
-						       .number = weekday };
+	f->values[FACT_TIME] =
+		(struct fact_value){ .is_set = true, .number = second };
+	f->values[FACT_WEEKDAY] =
+		(struct fact_value){ .is_set = true, .number = weekday };
 }
 
 void facts_set_clock(struct facts *f, time_t now)
@@ -262,9 +262,9 @@ void facts_set_clock(struct facts *f, time_t now)
 	/* A leap second belongs to the last second there is. */
 	if (tm.tm_sec > 59)
 		tm.tm_sec = 59;
-	facts_set_day(f,
-		      (unsigned)(tm.tm_hour * 3600 + tm.tm_min * 60 + tm.tm_sec),
-		      (unsigned)tm.tm_wday);
+	facts_set_day(
+		f, (unsigned)(tm.tm_hour * 3600 + tm.tm_min * 60 + tm.tm_sec),
+		(unsigned)tm.tm_wday);
 }
 
 void facts_set_macros(struct facts *f, enum stage stage, struct slice pairs)
@@ -300,7 +300,8 @@ static void note_declared_size(struct facts *f, struct slice argument)
 {
 	uint64_t size;
 
-	if (argument.len > 5 && slice_is_case(slice_head(argument, 5), "SIZE=") &&
+	if (argument.len > 5 &&
+	    slice_is_case(slice_head(argument, 5), "SIZE=") &&
 	    slice_to_u64(slice_from(argument, 5), UINT64_MAX, &size))
 		facts_set_number(f, FACT_DECLARED_SIZE, size);
 }

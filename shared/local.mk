@@ -19,8 +19,11 @@ shared_libshared_a_SOURCES = \
 	shared/cond_match.c \
 	shared/cond_match.h \
 	shared/cond_parse.c \
+	shared/cond_parser.h \
+	shared/cond_test.c \
 	shared/cond_tree.h \
 	shared/cond_value.c \
+	shared/cond_words.c \
 	shared/conf.h \
 	shared/conf_check.c \
 	shared/conf_cond.c \

@@ -71,9 +71,12 @@ static const struct {
 	const char *name;
 	const char *means;
 } aliases[] = {
-	{ "KS_C_5601-1987", "EUC-KR" }, { "SJIS", "SHIFT_JIS" },
-	{ "X-SJIS", "SHIFT_JIS" },	{ "CP932", "SHIFT_JIS" },
-	{ "CP1251", "WINDOWS-1251" },	{ "CP1252", "WINDOWS-1252" },
+	{ "KS_C_5601-1987", "EUC-KR" },
+	{ "SJIS", "SHIFT_JIS" },
+	{ "X-SJIS", "SHIFT_JIS" },
+	{ "CP932", "SHIFT_JIS" },
+	{ "CP1251", "WINDOWS-1251" },
+	{ "CP1252", "WINDOWS-1252" },
 	/* What says Latin 1 is, as everybody reads it, the larger set. */
 	{ "ISO-8859-1", "WINDOWS-1252" },
 	{ "LATIN1", "WINDOWS-1252" },
@@ -379,7 +382,8 @@ static struct slice first_word(struct slice value)
 	size_t n = 0;
 
 	value = slice_trim(value);
-	while (n < value.len && value.data[n] != ';' && !is_blank(value.data[n]))
+	while (n < value.len && value.data[n] != ';' &&
+	       !is_blank(value.data[n]))
 		n++;
 	return slice_head(value, n);
 }
@@ -512,7 +516,8 @@ static int is_boundary(struct slice line, struct slice boundary)
 {
 	line = slice_trim(line);
 	if (!slice_starts(line, "--") ||
-	    !slice_equal(slice_head(slice_from(line, 2), boundary.len), boundary))
+	    !slice_equal(slice_head(slice_from(line, 2), boundary.len),
+			 boundary))
 		return 0;
 	line = slice_from(line, boundary.len + 2);
 	return line.len == 0 ? 1 : slice_is(line, "--") ? 2 : 0;

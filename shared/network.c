@@ -63,7 +63,8 @@ static bool clear_host_bits(struct network *n)
 {
 	bool any = false;
 
-	for (unsigned bit = n->prefix; bit < (n->ip.is_v6 ? 128u : 32u); bit++) {
+	for (unsigned bit = n->prefix; bit < (n->ip.is_v6 ? 128u : 32u);
+	     bit++) {
 		uint8_t mask = (uint8_t)(0x80u >> (bit % 8));
 
 		if (n->ip.bytes[bit / 8] & mask)
@@ -109,7 +110,8 @@ bool network_has(const struct network *network, const struct ip *ip)
 	if (network->ip.is_v6 != ip->is_v6 ||
 	    memcmp(network->ip.bytes, ip->bytes, whole) != 0)
 		return false;
-	return bits == 0 || (ip->bytes[whole] & mask) == network->ip.bytes[whole];
+	return bits == 0 ||
+	       (ip->bytes[whole] & mask) == network->ip.bytes[whole];
 }
 
 void network_print(const struct network *network, char *out, size_t room)

@@ -18,8 +18,8 @@
 #define WORK_CEILING  ((size_t)1 << 30)
 #define REGEX_CEILING ((size_t)256 << 20)
 /* Generations that can be told of at once. */
-#define KEPT	      16
-#define READ_TRIES    3
+#define KEPT	   16
+#define READ_TRIES 3
 
 /*
  * The first page of the memfd.  The supervisor fills a slot and then stores
@@ -246,7 +246,8 @@ static enum read_result read_once(struct table_build *b, int fd,
 		return READ_BAD;
 	}
 	if ((uint64_t)seen_out->st_size > TABLE_FILE_MAX) {
-		table_problem(b, 0, "larger than %zu MiB", TABLE_FILE_MAX >> 20);
+		table_problem(b, 0, "larger than %zu MiB",
+			      TABLE_FILE_MAX >> 20);
 		return READ_BAD;
 	}
 	if (!read_fd(b, fd, (size_t)seen_out->st_size, text_out))
@@ -433,14 +434,15 @@ static void retire(struct table *t)
 
 		if (p->size && now - p->replaced > TABLE_KEEP)
 			give_back(t, p);
-		if (!p->size || (free_one->size &&
-				 p->replaced < free_one->replaced))
+		if (!p->size ||
+		    (free_one->size && p->replaced < free_one->replaced))
 			free_one = p;
 	}
 	/* Changed so often that the oldest has to go early. */
 	give_back(t, free_one);
-	*free_one = (struct past){ t->at, (t->view.size + PAGE - 1) & ~(PAGE - 1),
-				   now };
+	*free_one =
+		(struct past){ t->at, (t->view.size + PAGE - 1) & ~(PAGE - 1),
+			       now };
 }
 
 static void announce(struct table *t, uint64_t at, size_t size,
@@ -496,7 +498,8 @@ static bool open_share(struct table *t)
 		t->read_fd = fcntl(t->fd, F_DUPFD_CLOEXEC, 3);
 	if (t->read_fd < 0)
 		return false;
-	t->share = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, t->fd, 0);
+	t->share =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, t->fd, 0);
 	if (t->share == MAP_FAILED) {
 		t->share = NULL;
 		return false;
@@ -663,7 +666,8 @@ struct table *table_open(struct arena *arena, struct slice name,
 			return open_inline(arena, name, rest, report);
 		return open_file(arena, name, sources[i].kind, rest, report);
 	}
-	table_problem(&b, 0, "\"%.*s\" is no source of a table; write inline:, "
+	table_problem(&b, 0,
+		      "\"%.*s\" is no source of a table; write inline:, "
 		      "list:/path, cidr:/path or regexp:/path",
 		      SLICE_ARG(slice_head(source, 100)));
 	return NULL;

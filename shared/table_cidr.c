@@ -91,8 +91,7 @@ static void begin_range(struct sweep *s, const uint8_t first[16])
 	if (!top || top->is_exception)
 		return;
 	s->last.found = 1;
-	if (top->value.len &&
-	    !table_add_text(s->b, top->value, &s->last.value))
+	if (top->value.len && !table_add_text(s->b, top->value, &s->last.value))
 		s->failed = true;
 }
 
@@ -173,8 +172,10 @@ static bool parse(struct table_build *b, unsigned line, struct slice word,
 		return true;
 	case NETWORK_HOST_BITS:
 		network_print(&item->network, right, sizeof(right));
-		table_problem(b, line, "\"%.*s\" has bits behind the prefix; is %s "
-			      "meant?", SLICE_ARG(slice_head(word, 64)), right);
+		table_problem(b, line,
+			      "\"%.*s\" has bits behind the prefix; is %s "
+			      "meant?",
+			      SLICE_ARG(slice_head(word, 64)), right);
 		return false;
 	case NETWORK_BAD:
 		break;

@@ -44,16 +44,19 @@ static bool check(struct table_build *b, unsigned line, struct slice word)
 		table_problem(b, line, "an entry is longer than %d bytes",
 			      KEY_MAX);
 	} else if (slice_starts(word, "*.")) {
-		table_problem(b, line, "write \"%.*s\" for a domain with all below "
+		table_problem(b, line,
+			      "write \"%.*s\" for a domain with all below "
 			      "it, without the star",
 			      SLICE_ARG(slice_head(slice_from(word, 1), 64)));
 	} else if (word.len > 1 && word.data[0] == '@') {
-		table_problem(b, line, "write \"%.*s\" for all addresses of a "
+		table_problem(b, line,
+			      "write \"%.*s\" for all addresses of a "
 			      "domain, without the @",
 			      SLICE_ARG(slice_head(slice_from(word, 1), 64)));
 	} else if (slice_find(word, '/') >= 0 &&
 		   network_parse(word, &network) != NETWORK_BAD) {
-		table_problem(b, line, "\"%.*s\" is a network; networks belong in "
+		table_problem(b, line,
+			      "\"%.*s\" is a network; networks belong in "
 			      "a file of their own, cidr:/path",
 			      SLICE_ARG(slice_head(word, 64)));
 	} else {

@@ -3,7 +3,7 @@
 #include "shared/clock.h"
 #include "shared/table_parts.h"
 
-#define RULES_MAX 10000
+#define RULES_MAX    10000
 #define IF_DEPTH_MAX 50
 /* A value with groups put in is cut there. */
 #define VALUE_MAX 4096
@@ -83,7 +83,8 @@ static bool read_regex(struct reading *r, unsigned line, struct slice *rest,
 	unsigned flags;
 
 	if (s.len == 0 || !is_delimiter(s.data[0])) {
-		table_problem(r->b, line, "a line begins with /pattern/, "
+		table_problem(r->b, line,
+			      "a line begins with /pattern/, "
 			      "!/pattern/, if or endif");
 		return false;
 	}
@@ -95,7 +96,8 @@ static bool read_regex(struct reading *r, unsigned line, struct slice *rest,
 		return false;
 	}
 	behind = end + 1;
-	while (behind < s.len && s.data[behind] != ' ' && s.data[behind] != '\t')
+	while (behind < s.len && s.data[behind] != ' ' &&
+	       s.data[behind] != '\t')
 		behind++;
 	if (!read_flags(r, line, slice_of(s.data + end + 1, behind - end - 1),
 			&flags))
@@ -164,7 +166,8 @@ static void read_line(struct reading *r, unsigned line, struct slice text)
 	if (read_regex(r, line, &rest, rule)) {
 		rule->value = rest;
 		if (rule->kind == RULE_IF && rest.len && rest.data[0] != '#')
-			table_problem(r->b, line, "nothing stands behind the "
+			table_problem(r->b, line,
+				      "nothing stands behind the "
 				      "regex of an if");
 	}
 	r->count++;
@@ -259,8 +262,8 @@ static struct slice next_piece(struct slice *rest,
 	size_t n;
 
 	if (dollar != 0) {
-		piece = slice_head(*rest, dollar < 0 ? rest->len :
-						       (size_t)dollar);
+		piece = slice_head(*rest,
+				   dollar < 0 ? rest->len : (size_t)dollar);
 		*rest = slice_from(*rest, piece.len);
 		return piece;
 	}

@@ -175,7 +175,8 @@ void cond_play_stage(struct cond_play *p, enum stage stage)
 	switch (stage) {
 	case STAGE_CONNECT:
 		facts_set_client(f, SLICE_LIT("192.0.2.7"));
-		facts_set_text(f, FACT_CLIENT_NAME, SLICE_LIT("mx.Example.ORG"));
+		facts_set_text(f, FACT_CLIENT_NAME,
+			       SLICE_LIT("mx.Example.ORG"));
 		facts_set_number(f, FACT_CLIENT_PORT, 4711);
 		facts_set_text(f, FACT_DAEMON_NAME, SLICE_LIT("smtpd"));
 		facts_set_macros(f, STAGE_CONNECT,
