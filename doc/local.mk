@@ -4,6 +4,7 @@ dist_man_MANS += \
 	doc/sekisho-milter.1 \
 	doc/sekisho-mta.1 \
 	doc/sekisho.conf.5 \
+	doc/sekishoctl.8 \
 	doc/sekishod.8
 
 EXTRA_DIST += \

@@ -331,14 +331,27 @@ static bool fire(struct walk *w, size_t index)
 	       do_rule(w, index, false);
 }
 
+/* Has each milter that the condition asks had its final word? */
+static bool have_spoken(const struct facts *facts, uint64_t milters)
+{
+	for (size_t i = 0; i < FACTS_MILTERS_MAX; i++)
+		if (milters & UINT64_C(1) << i &&
+		    facts->milters[i].word == FACT_MILTER_OPEN)
+			return false;
+	return true;
+}
+
 /* Is all there that the condition waits for, so that unknown is the end? */
 static bool is_settled(const struct walk *w, const struct rule *rule)
 {
 	const struct rule_run *run = w->run;
 
-	if (rule->waits)
-		return run->stage == STAGE_EOM && run->behind_milters;
-	return run->stage >= cond_known_from(rule->when);
+	if (!rule->waits)
+		return run->stage >= cond_known_from(rule->when);
+	return run->stage == STAGE_EOM && run->behind_milters &&
+	       have_spoken(w->facts, cond_milters(rule->when)) &&
+	       (run->cond->headers_now ||
+		!cond_uses(rule->when, FACT_HEADER_NOW));
 }
 
 static bool fires_again(const struct walk *w, const struct rule *rule,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "shared/milter_answer.h"
+#include "shared/mime_text.h"
 
 /* "550 5.7.1 " in front. */
 #define REPLY_MAX (RULE_TEXT_MAX + 32)
@@ -13,6 +14,7 @@ struct out {
 	size_t len;
 	size_t max;
 	bool doubles; /* a '%' is written twice */
+	struct arena *arena;
 };
 
 static void put_byte(struct out *o, char c)
@@ -116,15 +118,18 @@ static void put_typed(struct out *o, enum fact_type type,
 	put_value(o, v->text);
 }
 
-/* The first of that name as it came, on one line. */
+/* The first of that name, decoded, on one line. */
 static void put_header(struct out *o, const struct facts *f, struct slice name)
 {
 	const struct header *h = NULL;
+	struct slice text;
 
 	while (f->headers && (h = header_list_next(f->headers, h))) {
 		if (!slice_equal_case(h->name, name))
 			continue;
-		put_value(o, slice_trim(h->value));
+		if (!mime_header_text(o->arena, h->value, RULE_TEXT_MAX, &text))
+			text = slice_trim(h->value);
+		put_value(o, text);
 		return;
 	}
 }
@@ -195,18 +200,20 @@ bool rule_text(struct arena *arena, const struct rule_action *action,
 	       struct slice *text_out)
 {
 	char text[RULE_TEXT_MAX];
-	struct out o = { .data = text, .max = sizeof(text) };
+	struct out o = { .data = text, .max = sizeof(text),
+			 .arena = arena };
 
 	put_parts(&o, action, facts, recipient);
 	return arena_copy(arena, trimmed(&o), text_out);
 }
 
-static struct slice make_reply(const struct rule_action *a,
+static struct slice make_reply(struct arena *arena, const struct rule_action *a,
 			       const struct facts *facts,
 			       const struct slice *recipient,
 			       char out[REPLY_MAX])
 {
-	struct out o = { .data = out, .max = REPLY_MAX, .doubles = true };
+	struct out o = { .data = out, .max = REPLY_MAX, .doubles = true,
+			 .arena = arena };
 
 	put_number(&o, "%s %s ", a->code, a->enhanced);
 	o.max = o.len + RULE_TEXT_MAX;
@@ -219,7 +226,7 @@ bool rule_reply(struct arena *arena, const struct rule_action *action,
 		struct slice *reply_out)
 {
 	char text[REPLY_MAX];
-	struct slice reply = make_reply(action, facts, recipient, text);
+	struct slice reply = make_reply(arena, action, facts, recipient, text);
 	size_t codes = strlen(action->code) + 1 + strlen(action->enhanced);
 
 	/* Nothing but facts, and those are empty: only the codes are left. */
@@ -239,7 +246,7 @@ bool rule_reply_ok(const struct rule_action *action)
 
 	for (size_t i = 0; i < action->part_count; i++)
 		literal += action->parts[i].literal.len;
-	reply = make_reply(action, NULL, NULL, text);
+	reply = make_reply(NULL, action, NULL, NULL, text);
 	/* A text of facts alone is empty here. */
 	return literal <= RULE_TEXT_MAX &&
 	       (answer_reply_ok(reply) || literal == 0);

@@ -47,4 +47,14 @@ bin_PROGRAMS += sekisho-milter
 sekisho_milter_SOURCES = tool/sekisho-milter.c
 sekisho_milter_LDADD = tool/libplay.a $(SHARED)
 
+# By itself: what plays a milter has facts of its own, of the same names.
+bin_PROGRAMS += sekishoctl
+sekishoctl_SOURCES = \
+	tool/explain.c \
+	tool/explain.h \
+	tool/explain_options.c \
+	tool/explain_print.c \
+	tool/sekishoctl.c
+sekishoctl_LDADD = tool/libplay.a $(SHARED)
+
 EXTRA_DIST += tool/README.md

@@ -262,6 +262,9 @@ static const struct {
 	{ RULE("x", "milter(b) = continue", DO("log {milter(\"b\")}")),
 	  "eom+:, fired x, log x: continue\n" },
 	{ RULE("x", "milter(b) = reject", DO("log no")), "" },
+	/* One that nobody asked has no word: that is not a failure. */
+	{ RULE("x", "milter(c) = reject", DO("log no") "on_unknown = log odd\n")
+	  "[milter c]\nsocket = unix:/c\n", "" },
 	{ RULE("x", "header_now(Subject)", DO("log now")),
 	  "eom+:, fired x, log x: now\n" },
 	{ RULE("x", "milter(a) = accept and recipient = ann@example.org",
@@ -289,7 +292,7 @@ static const struct {
 	{ RULE("x", "true", DO("reject \"552 5.3.4 too; large\"")),
 	  "connect:, fired x, reject by x 552 5.3.4 too; large\n" },
 	{ RULE("x", "header(Subject)", DO("reject {header(\"Subject\")}")),
-	  "header:, fired x, reject by x 550 5.7.1 100%% off  ?now\n" },
+	  "header:, fired x, reject by x 550 5.7.1 100%% off ?now\n" },
 	{ RULE("x", "sender", DO("reject {auth_user}")),
 	  "mail:, fired x, reject by x 550 5.7.1 refused\n" },
 	{ RULE("x", "sender", DO("discard")), "mail:, fired x, discard by x\n" },
