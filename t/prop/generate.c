@@ -221,6 +221,22 @@ static const char *content_kinds(const struct kid_plan *k, uint32_t no_reply,
 	return "artydX";
 }
 
+/*
+ * A child that refuses a recipient late and then breaks down over the
+ * content: which of the two counts is a matter of time.
+ */
+static void tame_late(struct kid_message *km)
+{
+	struct reaction *r[] = { &km->header, &km->eoh, &km->body, &km->eom };
+	bool refuses = false;
+
+	for (unsigned n = 0; n < RCPTS_MAX; n++)
+		refuses |= strchr("rty", km->rcpt[n].kind) != NULL;
+	for (unsigned i = 0; i < 4 && refuses; i++)
+		if (strchr("XGS", r[i]->kind))
+			r[i]->kind = SMFIR_CONTINUE;
+}
+
 static void make_kid_message(struct maker *m, struct kid_plan *k, unsigned i,
 			     bool above_refuses[RCPTS_MAX])
 {
@@ -248,6 +264,8 @@ static void make_kid_message(struct maker *m, struct kid_plan *k, unsigned i,
 	react(m, &km->eoh, content_kinds(k, SMFIP_NR_EOH, false));
 	react(m, &km->body, content_kinds(k, SMFIP_NR_BODY, true));
 	react(m, &km->eom, "Xaarrtyyd");
+	if (k->join > STAGE_RCPT && k->late == LATE_VERDICT)
+		tame_late(km);
 	km->header_at = rng_below(&m->r, 4);
 	km->body_at = once_in(m, 3) ? rng_below(&m->r, 70000) : 0;
 	make_edits(m, k, km);

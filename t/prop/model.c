@@ -201,6 +201,9 @@ static struct verdict put_to(struct model *m, struct kid *k,
 	o = bring_or_recall(m, k, op);
 	k->now_only = false;
 	if (below) {
+		/* A no to the connection counts, if it came in time. */
+		if (o.said == SAID_NO && o.scope == FOR_CONNECTION)
+			m->maybe = verdict_from(o.event, o.scope);
 		heard_below(k, op, &o);
 		return none;
 	}

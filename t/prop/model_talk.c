@@ -250,9 +250,11 @@ enum said take_answer(struct model *m, struct kid *k, const struct event *e)
 bool joins_again(struct model *m, struct kid *k, bool surely)
 {
 	const struct conn *c = find_conn(m, k);
+	uint64_t limit = horizon(m);
 
-	return surely || (c && c->count && m->now &&
-			  c->events[0].seq < m->now->answer_seq);
+	if (!m->next_seq && m->now && m->now->answer_seq)
+		limit = m->now->answer_seq;
+	return surely || (c && c->count && c->events[0].seq < limit);
 }
 
 static enum said ask(struct model *m, struct kid *k, const struct op *op,
@@ -418,6 +420,11 @@ static struct outcome catch_up_connection(struct model *m, struct kid *k,
 		if (o.said != SAID_CONTINUE)
 			return o;
 	}
+	/* It was joining while the MTA went on to the next HELO. */
+	if (m->helo && k->stray && k->helo == 0 && next_event(k) &&
+	    next_event(k)->letter == SMFIC_HELO &&
+	    !slice_equal(next_event(k)->payload, m->helo->payload))
+		k->at++;
 	/* A changed HELO is told before the next MAIL (design 3). */
 	if (m->helo && op != m->helo && k->helo != m->helo->number + 1) {
 		o = hear(m, k, m->helo, true);
@@ -509,7 +516,7 @@ static struct outcome bring_once(struct model *m, struct kid *k,
 
 struct outcome bring(struct model *m, struct kid *k, const struct op *op)
 {
-	bool was_live = k->live;
+	bool was_live = k->live || k->stray;
 	bool surely = k->used && !k->joined;
 	struct outcome o = bring_once(m, k, op);
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #define BUF_CEILING	((size_t)64 << 20)
 #define ANSWER_LIMIT	(20 * CLOCK_S) /* for one answer to the MTA */
 #define END_LIMIT	(5 * CLOCK_S) /* for all connections to close */
+#define SETTLE_MS	2 /* nothing for so long: everybody has settled */
 #define EVALUATE_WAIT	(40 * CLOCK_MS) /* to let evaluate children finish */
 
 struct player {
@@ -37,6 +39,8 @@ struct player {
 	unsigned accepted;
 	unsigned message;
 	uint64_t wait_until; /* for evaluate children; 0: no */
+	bool unsettled;	     /* waits until nobody has anything to do */
+	bool settled;	     /* ... and has done so for the next command */
 	uint64_t deadline;
 	bool done;
 };
@@ -529,6 +533,26 @@ static bool evaluate_waits(struct player *p)
 	return false;
 }
 
+/*
+ * After a refusal, or when it breaks off, children may be in the middle of
+ * something that nobody waits for.  What they hear of it should be known to
+ * belong to the command that caused it, so the MTA takes its time then.
+ * FAST: it does not.
+ */
+static bool mta_takes_time(const struct player *p, const struct op *o)
+{
+	const struct exchange *x;
+
+	if (p->run->exchange_count == 0 || p->settled || getenv("FAST"))
+		return false;
+	x = &p->run->exchanges[p->run->exchange_count - 1];
+	if (x->op->rejected || x->op->letter == SMFIC_ABORT)
+		return true;
+	if (x->owed && x->answer != SMFIR_CONTINUE)
+		return true;
+	return strchr("MHAQ", o->letter) && strchr("MRTLNBU", x->op->letter);
+}
+
 static void mta_leave(struct player *p)
 {
 	/* Its answer, the end of the line, says that it is done with us. */
@@ -539,7 +563,7 @@ static void mta_leave(struct player *p)
 
 static void mta_advance(struct player *p)
 {
-	while (p->negotiated && !p->waiting && !p->done &&
+	while (p->negotiated && !p->waiting && !p->done && !p->unsettled &&
 	       !evaluate_waits(p) && buf_len(&p->out) < 200000) {
 		const struct op *o;
 
@@ -549,7 +573,13 @@ static void mta_advance(struct player *p)
 				mta_leave(p);
 			break;
 		}
-		o = &p->c->ops[p->next_op++];
+		o = &p->c->ops[p->next_op];
+		if (mta_takes_time(p, o)) {
+			p->unsettled = true;
+			break;
+		}
+		p->settled = false;
+		p->next_op++;
 		if (mta_gives(p, o))
 			mta_say(p, o);
 	}
@@ -711,6 +741,8 @@ static int fill_poll(struct player *p, struct pollfd *fds, unsigned *count_out)
 	}
 	if (p->wait_until)
 		wait_ms = 1;
+	if (p->unsettled && wait_ms > SETTLE_MS)
+		wait_ms = SETTLE_MS;
 	*count_out = n;
 	return wait_ms;
 }
@@ -757,6 +789,10 @@ static void play_on(struct player *p)
 		n = poll(fds, count, wait_ms);
 		if (n < 0 && errno != EINTR)
 			die("poll: %s", strerror(errno));
+		if (n == 0 && p->unsettled && wait_ms == SETTLE_MS) {
+			p->unsettled = false;
+			p->settled = true;
+		}
 		serve(p, fds, count);
 		if (all_closed(p) && n == 0) {
 			if (was_quiet)
