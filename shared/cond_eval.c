@@ -130,9 +130,6 @@ static enum table_answer ask(const struct walk *w, const struct table *table,
 	a->until = began + COND_REGEX_TIME_MAX - run->regex_time;
 	answer = table_lookup(table, a);
 	run->regex_time += clock_now() - began;
-	/* However many tables there are, only so many may do this. */
-	if (answer == TABLE_UNKNOWN)
-		run->limit_hits++;
 	return answer;
 }
 
@@ -162,6 +159,8 @@ static enum tri find(const struct walk *w, const struct table *table,
 	case TABLE_UNKNOWN:
 		break;
 	}
+	if (table_kind(table) == TABLE_REGEXP && w->run->matcher)
+		return count_limit(w->run);
 	return count_failure(w->run);
 }
 
