@@ -15,8 +15,9 @@
  * with file and line, and the old generation stays in force.  A worker calls
  * table_in_worker() once and table_follow() between two messages: one word of
  * shared memory says whether there is a newer generation, which it maps then.
- * So it never sees a table change within a message, and reads no file.  Regexes are the exception:
- * the source is shared, each process compiles it for itself.
+ * So it never sees a table change within a message, and reads no file.
+ * Regexes are the exception: the source is shared, each process compiles it
+ * for itself.
  *
  * A process without a supervisor (the tool that explains, a test) does the
  * same with itself: open, lookup, perhaps reload; the reloader follows at
