@@ -18,6 +18,8 @@ struct compiling {
 	struct cond_names names;
 	/* By condition: what is wrong with its own text, if anything is. */
 	struct cond_problem *own;
+	/* By condition: a problem in it was told as that of a condition. */
+	bool *told;
 	/* The table being opened, and where its source stands. */
 	const struct conf_table *table;
 };
@@ -236,7 +238,9 @@ static bool name_all(struct compiling *c)
 
 	c->own = arena_take_n(c->arena, conf->condition_count,
 			      sizeof(*c->own));
-	if (!conditions || !milters || !c->own)
+	c->told = arena_take_n(c->arena, conf->condition_count,
+			       sizeof(*c->told));
+	if (!conditions || !milters || !c->own || !c->told)
 		return false;
 	for (size_t i = 0; i < conf->condition_count; i++)
 		conditions[i] = (struct cond_named){
@@ -274,7 +278,7 @@ static void expression_problem(const struct compiling *c,
 
 	if (p->condition.len == 0 || i == c->conf->condition_count)
 		problem(c, at, p->column, "%s: %s", where, p->text);
-	else if (c->own[i].column)
+	else if (c->own[i].column || c->told[i])
 		return; /* said where that one stands */
 	else if (c->conf->conditions[i].is_builtin)
 		problem(c, at, 1, "%s: in the built-in condition \"%s\": %s",
@@ -304,6 +308,15 @@ static const struct cond *compile(struct compiling *c,
 	return cond;
 }
 
+/* A circle would be told again by all who use one of its conditions. */
+static void mark_told(struct compiling *c, struct slice condition)
+{
+	size_t i = find_condition(c, condition);
+
+	if (i < c->conf->condition_count)
+		c->told[i] = true;
+}
+
 /*
  * Twice: first to know which ones are wrong by themselves, so that the others
  * need not repeat it.
@@ -327,18 +340,22 @@ static void compile_conditions(struct compiling *c)
 	for (size_t i = 0; i < conf->condition_count; i++) {
 		struct conf_condition *condition = &conf->conditions[i];
 
+		if (condition->is.text.len == 0)
+			continue; /* said already */
 		snprintf(where, sizeof(where), "\"is\" in [condition %s]",
 			 condition->name);
 		if (cond_reserved(slice_str(condition->name)))
 			problem(c, &condition->is, 1, "condition \"%s\": this is "
 				"the name of a fact or a word of the language",
 				condition->name);
-		if (!condition->is_builtin)
-			condition->cond = compile(c, &condition->is, where);
-		else
-			condition->cond = cond_parse(c->arena,
-						     condition->is.text,
-						     &c->names, &p);
+		condition->cond = cond_parse(c->arena, condition->is.text,
+					     &c->names, &p);
+		if (condition->cond || condition->is_builtin ||
+		    lacks_table(c, condition->is.text) ||
+		    lacks_table(c, slice_str(p.text)))
+			continue;
+		expression_problem(c, &condition->is, where, &p);
+		mark_told(c, p.condition);
 	}
 }
 
