@@ -47,14 +47,19 @@ bin_PROGRAMS += sekisho-milter
 sekisho_milter_SOURCES = tool/sekisho-milter.c
 sekisho_milter_LDADD = tool/libplay.a $(SHARED)
 
-# By itself: what plays a milter has facts of its own, of the same names.
+# Not with libplay.a: what plays a milter has facts of its own, whose functions
+# have the same names.
 bin_PROGRAMS += sekishoctl
 sekishoctl_SOURCES = \
+	tool/eml.c \
+	tool/eml.h \
 	tool/explain.c \
 	tool/explain.h \
 	tool/explain_options.c \
 	tool/explain_print.c \
+	tool/options.c \
+	tool/options.h \
 	tool/sekishoctl.c
-sekishoctl_LDADD = tool/libplay.a $(SHARED)
+sekishoctl_LDADD = $(SHARED)
 
 EXTRA_DIST += tool/README.md
