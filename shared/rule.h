@@ -174,7 +174,10 @@ struct rule_header {
 	struct rule_header *next;
 };
 
-/* What one run comes to. */
+/*
+ * What one run comes to.  skip and macros hold from this stage on: for the
+ * message, or for the connection when the stage is before MAIL.
+ */
 struct rule_effects {
 	/* RULE_ACCEPT, _REJECT, _TEMPFAIL, _DISCARD, if there is one. */
 	bool has_verdict;

@@ -7,9 +7,12 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "shared/cond.h"
 #include "shared/conf_lines.h"
 #include "shared/conf_table.h"
 #include "shared/conf_value.h"
+#include "shared/rule.h"
+#include "shared/table.h"
 
 /* One reading of settings; the words about it stay until the next. */
 struct reading {
@@ -703,6 +706,14 @@ static const char *const printed[] = {
 	"message_max = 1048577\nmta_timeout = 90s\nlog = syslog\n"
 	"pid_file = \"/a = 'b'\"\n" MILTER "rcpt = serial\njoin = body\n"
 	"[milter N]\nsocket = inet:[::1]:25\nmode = off\n",
+	MILTER "when = s25r and\n # not this\n  not helo ~ /;# x/ ; nor this\n"
+	"[milter n]\nsocket = unix:/n\nwhen = recipient in t\n"
+	"recipients = own\nmixed = defer\n"
+	"[table t]\nsource = inline: a@example.org,\n  .example.net\n"
+	"[condition c]\nis = lookup(t, sender) = \"x y\" or milter(m) = reject\n"
+	"[rule r]\nwhen = c\naction = reject \"552 5.3.4 a; b\"\n"
+	"action = macro {x}?=y\naction = score -2.5\n"
+	"on_unknown = tempfail\n[rule trust]\n",
 };
 
 Test(conf, reads_again_what_it_prints)
@@ -827,6 +838,78 @@ Test(conf, has_a_sample_whose_comments_are_the_defaults)
 	buf_deinit(&out);
 	done(&r);
 	done(&plain);
+}
+
+/* --------------------------------------------- conditions, tables and rules */
+
+#define SECTIONS                                                        \
+	"[rule r]\nwhen = c\naction = log x\naction = accept\n"        \
+	"[condition c]\nis = sender in T\n"                            \
+	"[table t]\nsource = inline: a\n"                              \
+	MILTER "recipients = all\nwhen = recipient in t and s25r\n"
+
+Test(conf, compiles_sections_in_any_order)
+{
+	struct reading r;
+	const struct conf *c;
+
+	good(&r, SECTIONS);
+	c = r.conf;
+	cr_assert_not_null(c->milters[0].when);
+	cr_expect(slice_is(cond_text(c->milters[0].when),
+			   "recipient in t and s25r"));
+	cr_expect_eq(c->milters[0].recipients, RECIPIENTS_ALL);
+	/* One was written, three are built in and named. */
+	cr_expect_eq(c->condition_count, 4);
+	cr_expect_not(c->conditions[0].is_builtin);
+	cr_expect(c->conditions[1].is_builtin);
+	cr_expect_not_null(c->conditions[0].cond);
+	cr_expect_eq(c->table_count, 4);
+	cr_assert_not_null(c->tables[0].table);
+	cr_expect_eq(table_count(c->tables[0].table), 1);
+	cr_assert_eq(c->rule_count, 1);
+	cr_assert_eq(rules_count(c->rules), 1);
+	cr_expect(slice_is(rules_at(c->rules, 0)->name, "r"));
+	cr_expect_eq(rules_at(c->rules, 0)->action_count, 2);
+	cr_expect_str_eq(conf_recipients_name(RECIPIENTS_OWN), "own");
+	cr_expect_str_eq(conf_mixed_name(MIXED_DEFER), "defer");
+	conf_close(c);
+	done(&r);
+}
+
+Test(conf, tells_line_and_column_in_a_text)
+{
+	says(MILTER "when = true\n\tand\n # between\n  nonsense and true\n",
+	     "t.conf:6:3: \"when\" in [milter m]: there is no fact or condition "
+	     "\"nonsense\"\n");
+	says(MILTER "[table t]\nsource = list:/etc/passwd\n",
+	     "t.conf:4:10: table \"t\": only settings in a file can have tables "
+	     "in files\n");
+	says(MILTER "recipients = own\n",
+	     "t.conf:3: recipients = own in [milter m]: \"when\" does not look at "
+	     "recipient\n");
+}
+
+/* Wherever memory ends, settings are refused and nothing worse happens. */
+Test(conf, refuses_sections_without_memory)
+{
+	bool ok = false;
+
+	for (size_t ceiling = 64 * 1024; !ok; ceiling += 16 * 1024) {
+		struct arena arena;
+		struct conf_problems problems;
+		const struct conf *c;
+
+		arena_init(&arena, ceiling);
+		c = conf_read_text(&arena, "t.conf", slice_str(SECTIONS),
+				   &problems);
+		ok = c != NULL;
+		cr_expect_eq(ok, problems.count == 0);
+		if (c)
+			conf_close(c);
+		arena_deinit(&arena);
+		cr_assert_lt(ceiling, 16u << 20);
+	}
 }
 
 /* ------------------------------------------------------------------ the rows */
