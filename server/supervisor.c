@@ -19,6 +19,7 @@
 #include "server/spawn.h"
 #include "shared/clock.h"
 #include "shared/log.h"
+#include "shared/table.h"
 
 #define TICK	       CLOCK_S
 /* While the pool is short: workers come to life within a millisecond. */
@@ -346,6 +347,27 @@ static void tell_manager(struct supervisor *s)
 	s->told_busy = busy;
 }
 
+static void tell_table(void *context, const char *file, unsigned line,
+		       const char *text)
+{
+	(void)context;
+	log_warn("%s:%u: %s; the table stays as it was", file, line, text);
+}
+
+/* Files of tables that have changed; workers take them up by themselves. */
+static void look_at_tables(const struct conf *conf)
+{
+	const struct table_report report = { tell_table, NULL };
+
+	for (size_t i = 0; i < conf->table_count; i++) {
+		struct table *t = conf->tables[i].table;
+
+		if (table_changed(t) && table_reload(t, &report))
+			log_info("table \"%s\" read again: %zu entries",
+				 conf->tables[i].name, table_count(t));
+	}
+}
+
 static void tick(struct supervisor *s)
 {
 	uint64_t now = clock_now();
@@ -355,6 +377,7 @@ static void tick(struct supervisor *s)
 	s->next_tick = now + TICK;
 	if (s->phase == PHASE_RUN)
 		look_for_lost_wakeup(s);
+	look_at_tables(s->conf);
 	tell_manager(s);
 }
 

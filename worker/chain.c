@@ -7,6 +7,9 @@
 #include "worker/feed.h"
 #include "worker/hear.h"
 
+/* Decoded values of one evaluation: a few headers and a body's beginning. */
+#define SCRATCH_MAX ((size_t)16 * 1024 * 1024)
+
 bool chain_init(struct chain *c, const struct worker_env *env,
 		struct arena *session_arena, struct arena *message_arena,
 		struct journal *journal, struct message *message)
@@ -27,15 +30,47 @@ bool chain_init(struct chain *c, const struct worker_env *env,
 		m->conf = &env->conf->milters[i];
 		m->index = i;
 		child_init(&m->child, m->conf);
+		if (m->conf->when) {
+			m->memos = calloc(cond_memos(m->conf->when) + 1,
+					  sizeof(*m->memos));
+			if (!m->memos)
+				return false;
+		}
 	}
-	return true;
+	arena_init(&c->scratch, SCRATCH_MAX);
+	rulebook_init(&c->book, env->conf->rules);
+	c->matcher = cond_matcher_new();
+	return c->matcher != NULL;
+}
+
+void chain_deinit(struct chain *c)
+{
+	for (unsigned i = 0; i < c->count; i++) {
+		child_deinit(&c->members[i].child);
+		free(c->members[i].memos);
+	}
+	free(c->members);
+	cond_matcher_free(&c->matcher);
+	arena_deinit(&c->scratch);
+	buf_deinit(&c->book.pairs);
+}
+
+/* Lists may have changed since; never within a message. */
+static void follow_tables(const struct chain *c)
+{
+	for (size_t i = 0; i < c->env->conf->table_count; i++)
+		table_follow(c->env->conf->tables[i].table);
 }
 
 void chain_begin_session(struct chain *c, const struct option *offer)
 {
+	follow_tables(c);
 	c->offer = *offer;
 	c->mta_leadspc = offer->protocol & SMFIP_HDR_LEADSPC;
 	c->mta = MTA_SENDMAIL;
+	facts_init(&c->facts, rules_score_grows(c->book.rules));
+	if (!rulebook_begin_session(&c->book, c->session_arena))
+		c->no_space = ENOMEM;
 	c->event = STAGE_COUNT;
 	c->content = false;
 	c->no_space = 0;
@@ -66,6 +101,26 @@ void chain_end_session(struct chain *c)
 
 /* ---- events ---- */
 
+/* Is its time come, or is it certain that it will not in this message? */
+static void join_if_due(struct chain *c, struct member *m)
+{
+	if (m->joined || m->passed_over)
+		return;
+	switch (choose(c, m)) {
+	case CHOICE_LATER:
+		break;
+	case CHOICE_YES:
+		m->joined = true;
+		break;
+	case CHOICE_NO:
+		m->passed_over = true;
+		if (c->journal->has_mail)
+			facts_set_milter(&c->facts, m->index,
+					 FACT_MILTER_SKIPPED);
+		break;
+	}
+}
+
 /* Down to the first that says no to the event: those below never see it. */
 static void feed_all(struct chain *c)
 {
@@ -74,6 +129,7 @@ static void feed_all(struct chain *c)
 	for (unsigned i = 0; i < c->count; i++) {
 		struct member *m = &c->members[i];
 
+		join_if_due(c, m);
 		feed_member(c, m);
 		if (standing_of(c, m, c->event, &ignored) == STANDING_NO)
 			break;
@@ -89,8 +145,6 @@ void chain_event(struct chain *c, enum stage event)
 		struct member *m = &c->members[i];
 
 		m->rcpt_refused = false;
-		if (!m->joined)
-			m->joined = choose_applies(m, event);
 		if (event == STAGE_MAIL)
 			m->unsettled = false;
 	}
@@ -250,8 +304,22 @@ void chain_begin_message(struct chain *c)
 {
 	c->content = false;
 	c->no_space = 0;
-	for (unsigned i = 0; i < c->count; i++)
-		member_reset_message(&c->members[i]);
+	follow_tables(c);
+	c->limit_hits = c->failed_lookups = 0;
+	c->regex_time = 0;
+	facts_begin_message(&c->facts, c->message_arena);
+	rulebook_begin_message(&c->book);
+	for (unsigned i = 0; i < c->count; i++) {
+		struct member *m = &c->members[i];
+
+		member_reset_message(m);
+		if (m->connection == CONNECTION_ACCEPTED)
+			facts_set_milter(&c->facts, i, FACT_MILTER_ACCEPT);
+		else if (c->book.skip_connection & UINT64_C(1) << i)
+			m->passed_over = true;
+		if (m->mode == MODE_OFF || m->passed_over)
+			facts_set_milter(&c->facts, i, FACT_MILTER_SKIPPED);
+	}
 }
 
 void chain_release(struct chain *c, unsigned first)
@@ -291,14 +359,37 @@ bool chain_evaluates(const struct chain *c)
 
 bool chain_wants_content(const struct chain *c)
 {
+	if (rules_use(c->book.rules, FACT_BODY) ||
+	    rules_use(c->book.rules, FACT_HEADER) ||
+	    rules_use(c->book.rules, FACT_HEADER_NOW))
+		return true;
 	for (unsigned i = 0; i < c->count; i++) {
 		const struct member *m = &c->members[i];
 
 		if (m->mode != MODE_OFF && m->state == MEMBER_GOING &&
-		    m->connection == CONNECTION_OPEN)
+		    m->connection == CONNECTION_OPEN && !m->passed_over)
 			return true;
 	}
 	return false;
+}
+
+const struct header_list *chain_headers_now(const struct chain *c)
+{
+	struct verdict ignored;
+	const struct view *v = &c->message->original;
+
+	if (!c->content)
+		return NULL;
+	for (unsigned i = 0; i < c->count; i++) {
+		const struct member *m = &c->members[i];
+
+		if (standing_of(c, m, STAGE_EOM, &ignored) == STANDING_WAIT)
+			return NULL;
+		if (m->left && m->conf->order != ORDER_FREE &&
+		    member_is_enforced(m))
+			v = m->left;
+	}
+	return v->headers_done ? &v->headers : NULL;
 }
 
 void chain_end_message(struct chain *c)
@@ -309,9 +400,10 @@ void chain_end_message(struct chain *c)
 
 		member_reset_message(m);
 		/* Whoever joins by the message joins each one anew. */
-		if (m->conf->join > STAGE_HELO)
+		if (!choose_is_for_connection(m))
 			m->joined = false;
 	}
+	facts_end_message(&c->facts);
 	c->content = false;
 	c->event = STAGE_COUNT;
 }

@@ -25,6 +25,9 @@ bool chain_init(struct chain *c, const struct worker_env *env,
 		struct arena *session_arena, struct arena *message_arena,
 		struct journal *journal, struct message *message);
 
+/* For tests: a worker keeps its chain to its end. */
+void chain_deinit(struct chain *c);
+
 /* A session begins with this offer of the MTA; members are fresh. */
 void chain_begin_session(struct chain *c, const struct option *offer);
 /* QUIT to all; every connection is closed. */
@@ -83,6 +86,8 @@ void chain_overrule(struct chain *c, const struct verdict *v);
 bool chain_evaluates(const struct chain *c);
 /* Does anybody still need the content that comes? */
 bool chain_wants_content(const struct chain *c);
+/* The headers as all have left them; NULL while somebody is at it. */
+const struct header_list *chain_headers_now(const struct chain *c);
 /* The message is over and logged: release what is left, wipe. */
 void chain_end_message(struct chain *c);
 

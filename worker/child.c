@@ -29,6 +29,13 @@ void child_init(struct child *c, const struct conf_milter *conf)
 	buf_init(&c->list_bytes, MILTER_CHILD_LENGTH_MAX);
 }
 
+void child_deinit(struct child *c)
+{
+	buf_deinit(&c->in);
+	buf_deinit(&c->out);
+	buf_deinit(&c->list_bytes);
+}
+
 /* ---- opening and closing ---- */
 
 static enum child_result connect_failed(struct child *c, int reason)

@@ -72,6 +72,9 @@ struct child {
 
 void child_init(struct child *c, const struct conf_milter *conf);
 
+/* Closed before; gives the buffers back. */
+void child_deinit(struct child *c);
+
 /* Begins to connect; offer is what the MTA offered us. */
 enum child_result child_open(struct child *c, const struct option *offer);
 /* Closes without a word; buffers are emptied, large ones given back. */

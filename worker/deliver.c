@@ -21,6 +21,9 @@ bool deliver_quarantine(const struct chain *c, struct slice *reasons_out)
 	bool ok = true;
 
 	buf_init(&b, MILTER_PAYLOAD_MAX - 1);
+	for (const struct rule_note *n = c->book.quarantine; n; n = n->next)
+		ok = ok && (!buf_len(&b) || buf_printf(&b, "; ")) &&
+		     buf_add(&b, n->text);
 	for (unsigned i = 0; i < c->count; i++) {
 		const struct member *m = &c->members[i];
 		bool fails = fails_to_quarantine(m);
@@ -123,6 +126,23 @@ static bool send_edits(const struct member *m, bool headers, bool others,
 	return true;
 }
 
+/* Headers of rules come last: no child has seen them. */
+static bool send_rules(const struct chain *c, struct mta_line *mta,
+		       unsigned *count)
+{
+	for (const struct rule_header *h = c->book.headers; h; h = h->next) {
+		struct answer a = { .kind = ANSWER_ADDHEADER };
+
+		if (!(c->offer.actions & SMFIF_ADDHDRS))
+			break;
+		a.header = (struct answer_header){ 0, h->name, h->value };
+		if (!mta_put(mta, &a))
+			return false;
+		++*count;
+	}
+	return true;
+}
+
 /* In chain order; header edits of free children behind all others'. */
 static bool send_log(const struct chain *c, struct mta_line *mta,
 		     unsigned *count)
@@ -141,7 +161,7 @@ static bool send_log(const struct chain *c, struct mta_line *mta,
 		    !send_edits(m, true, false, mta, count))
 			return false;
 	}
-	return true;
+	return send_rules(c, mta, count);
 }
 
 static const struct body *new_body(const struct chain *c)

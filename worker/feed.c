@@ -1,5 +1,7 @@
 #include "worker/feed.h"
 
+#include "worker/choose.h"
+
 #include "shared/board.h"
 
 #include "shared/log.h"
@@ -41,47 +43,6 @@ static bool may_hear(const struct chain *c, const struct member *m,
 	return all_above_pass(c, m, stage);
 }
 
-static bool is_past(const struct chain *c, const struct member *above)
-{
-	struct verdict ignored;
-
-	return standing_of(c, above, STAGE_EOM, &ignored) == STANDING_PASS;
-}
-
-/*
- * Content waits while an undecided child stands above: for a chain child a
- * chain or strict one, for a strict child any.
- */
-static bool may_have_content(const struct chain *c, const struct member *m)
-{
-	if (m->conf->order == ORDER_FREE)
-		return true;
-	for (unsigned i = 0; i < m->index; i++) {
-		const struct member *above = &c->members[i];
-
-		if (above->conf->order == ORDER_FREE &&
-		    m->conf->order != ORDER_STRICT)
-			continue;
-		if (!is_past(c, above))
-			return false;
-	}
-	return true;
-}
-
-/* What the chain and strict children above have left. */
-static const struct view *view_for(const struct chain *c,
-				   const struct member *m)
-{
-	if (m->conf->order == ORDER_FREE)
-		return &c->message->original;
-	for (unsigned i = m->index; i-- > 0;)
-		if (c->members[i].left &&
-		    c->members[i].conf->order != ORDER_FREE &&
-		    member_is_enforced(&c->members[i]))
-			return c->members[i].left;
-	return &c->message->original;
-}
-
 /* ---- the envelope ---- */
 
 static enum fed failed(struct chain *c, struct member *m, enum child_result r)
@@ -95,8 +56,9 @@ static enum fed say(struct chain *c, struct member *m, enum stage stage,
 		    const struct command *command)
 {
 	unsigned dropped = 0;
+	struct journal_macros all = rulebook_macros(&c->book, stage, macros);
 	enum child_result r =
-		child_tell_macros(&m->child, stage, macros, &dropped);
+		child_tell_macros(&m->child, stage, &all, &dropped);
 
 	if (dropped) {
 		log_warn("child \"%s\": %u macros too large for one packet "
@@ -159,6 +121,20 @@ static enum fed tell_mail(struct chain *c, struct member *m)
 	return say(c, m, STAGE_MAIL, &c->journal->mail_macros, &cmd);
 }
 
+/*
+ * recipients = own: only those its condition is true for; what cannot be told
+ * at the end of the message counts as true.
+ */
+static bool is_shown(struct chain *c, struct member *m, size_t at)
+{
+	enum tri shown = choose_recipient(c, m, at);
+
+	m->own_unknown = shown == TRI_UNKNOWN && c->event != STAGE_EOM;
+	if (shown == TRI_FALSE)
+		m->mark.rcpts++;
+	return shown != TRI_FALSE && !m->own_unknown;
+}
+
 static enum fed tell_rcpt(struct chain *c, struct member *m)
 {
 	const struct journal_rcpt *r = &c->journal->rcpts[m->mark.rcpts];
@@ -168,6 +144,8 @@ static enum fed tell_rcpt(struct chain *c, struct member *m)
 		m->mark.rcpts++;
 		return FED_TOLD;
 	}
+	if (!is_shown(c, m, m->mark.rcpts))
+		return m->own_unknown ? FED_WAIT : FED_TOLD;
 	if (r->state == RCPT_AT_HAND && !may_hear(c, m, STAGE_RCPT))
 		return FED_WAIT;
 	m->told_rcpt = m->mark.rcpts++;
@@ -347,9 +325,9 @@ static enum fed tell_content(struct chain *c, struct member *m)
 	enum fed fed;
 
 	if (!m->view) {
-		if (child_owes(&m->child) || !may_have_content(c, m))
+		if (child_owes(&m->child) || !standing_may_have_content(c, m))
 			return FED_WAIT;
-		m->view = view_for(c, m);
+		m->view = standing_view(c, m);
 		edits_begin(&m->edits, c->message_arena, c->env->conf);
 	}
 	v = m->view;

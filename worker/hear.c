@@ -74,10 +74,24 @@ static void no_connection(struct chain *c, struct member *m,
 							     MILTER_TEMPFAILED);
 }
 
+static enum fact_milter final_word(const struct member *m,
+				   enum member_state state)
+{
+	if (state == MEMBER_ACCEPTED)
+		return FACT_MILTER_ACCEPT;
+	if (state != MEMBER_NO)
+		return FACT_MILTER_CONTINUE;
+	if (m->verdict.kind == VERDICT_DISCARD)
+		return FACT_MILTER_DISCARD;
+	return m->verdict.kind == VERDICT_REJECT ? FACT_MILTER_REJECT :
+						   FACT_MILTER_TEMPFAIL;
+}
+
 /* The last word of a child about the message. */
-static void end_part(struct member *m, enum member_state state,
+static void end_part(struct chain *c, struct member *m, enum member_state state,
 		     enum stage stage)
 {
+	facts_set_milter(&c->facts, m->index, final_word(m, state));
 	m->state = state;
 	m->said_at = stage;
 	m->in_message = false;
@@ -88,7 +102,7 @@ static void end_part(struct member *m, enum member_state state,
 static void done_message(struct chain *c, struct member *m, enum stage stage)
 {
 	count(c, m, MILTER_ACCEPTED);
-	end_part(m, MEMBER_ACCEPTED, stage);
+	end_part(c, m, MEMBER_ACCEPTED, stage);
 	check_step(m);
 }
 
@@ -105,7 +119,7 @@ static void no_message(struct chain *c, struct member *m,
 	if (!take_verdict(c, m, c->message_arena, a, stage, &m->verdict))
 		return;
 	count(c, m, counters[m->verdict.kind]);
-	end_part(m, MEMBER_NO, stage);
+	end_part(c, m, MEMBER_NO, stage);
 	/* libmilter stays in the message after a discard at a recipient. */
 	m->in_message = still_in;
 	check_step(m);
@@ -128,6 +142,7 @@ void hear_believes(struct chain *c, struct member *m, size_t at)
 		m->retell = true;
 	} else if (m->said_at == STAGE_RCPT) {
 		m->state = MEMBER_GOING;
+		facts_set_milter(&c->facts, m->index, FACT_MILTER_OPEN);
 		m->retell = m->retell_now = true;
 	}
 }
@@ -196,10 +211,22 @@ static void take_edit(struct chain *c, struct member *m, const struct answer *a)
 	}
 }
 
+/* Conditions may ask for a header that it added. */
+static void note_headers(struct chain *c, const struct member *m)
+{
+	for (const struct edit *e = m->edits.first; e; e = e->next)
+		if ((e->kind == ANSWER_ADDHEADER ||
+		     e->kind == ANSWER_INSHEADER) &&
+		    !facts_add_milter_header(&c->facts, m->index, e->name,
+					     e->value))
+			c->no_space = ENOMEM;
+}
+
 /* The accepting final answer: now its edits count. */
 static void finish(struct chain *c, struct member *m)
 {
-	end_part(m, MEMBER_DONE, STAGE_EOM);
+	note_headers(c, m);
+	end_part(c, m, MEMBER_DONE, STAGE_EOM);
 	count(c, m, MILTER_CONTINUED);
 	board_count_milter(c->env->board, c->env->slot, m->index, MILTER_EDITS,
 			   m->edits.count);

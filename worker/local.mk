@@ -27,6 +27,10 @@ worker_libworker_a_SOURCES = \
 	worker/message.h \
 	worker/mta.c \
 	worker/mta.h \
+	worker/observe.c \
+	worker/observe.h \
+	worker/rulebook.c \
+	worker/rulebook.h \
 	worker/session.c \
 	worker/session.h \
 	worker/session_envelope.c \

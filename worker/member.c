@@ -35,6 +35,11 @@ void member_reset_message(struct member *m)
 	m->retell = m->retell_now = false;
 	m->has_late = false;
 	m->said_late = false;
+	m->own_unknown = false;
+	m->passed_over = false;
+	if (m->memos)
+		memset(m->memos, 0,
+		       cond_memos(m->conf->when) * sizeof(*m->memos));
 	m->skip_headers = m->skip_body = false;
 	m->view = m->left = NULL;
 	/* What it heard of connect and helo stays; the rest begins anew. */

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shared/cond.h"
 #include "shared/conf.h"
 #include "worker/child.h"
 #include "worker/edit.h"
@@ -58,6 +59,8 @@ struct member {
 
 	/* this connection of the MTA */
 	bool joined;
+	bool passed_over; /* its condition is false for this message */
+	struct cond_memo *memos; /* of its condition, for this message */
 	enum member_connection connection;
 	struct verdict connection_verdict;
 	bool said_late; /* that word came with the message at hand */
@@ -83,6 +86,7 @@ struct member {
 	bool rcpt_refused;  /* its no to the recipient at hand: rcpt_verdict */
 	struct verdict rcpt_verdict;
 	bool retell; /* believes in a refused recipient: told anew at data */
+	bool own_unknown; /* whether it is shown a recipient is not known yet */
 	bool retell_now; /* ... at once: it is out of the message by it */
 	bool has_late;
 	struct verdict late;

@@ -3,7 +3,9 @@
 #include <stdio.h>
 
 #include "shared/macro.h"
+#include "worker/choose.h"
 #include "worker/dialect.h"
+#include "worker/observe.h"
 
 /*
  * Waits until the command at hand is decided; what is late at the deadline
@@ -28,6 +30,22 @@ static bool decide_step(struct session *s, struct verdict *v)
 	return true;
 }
 
+/*
+ * The event goes to the rules, then to the children, then to the rules that
+ * the children's words made true (design section 5).  False: the MTA is gone.
+ */
+static bool put_to_all(struct session *s, enum stage stage, struct verdict *v)
+{
+	if (rulebook_run(&s->chain, stage, false, v) == RULES_NO)
+		return true;
+	chain_event(&s->chain, stage);
+	if (!decide_step(s, v))
+		return false;
+	if (v->kind == VERDICT_CONTINUE)
+		(void)rulebook_run(&s->chain, stage, true, v);
+	return true;
+}
+
 static void note_client(struct session *s)
 {
 	const struct command_connect *c = &s->journal.connect;
@@ -45,11 +63,11 @@ static void refuse_connection(struct session *s, const struct verdict *v)
 	chain_end_session(&s->chain);
 }
 
-static void after_connection_event(struct session *s)
+static void connection_event(struct session *s, enum stage stage)
 {
 	struct verdict v;
 
-	if (!decide_step(s, &v))
+	if (!put_to_all(s, stage, &v))
 		return;
 	session_note_no_space(s);
 	if (v.kind != VERDICT_CONTINUE)
@@ -73,11 +91,11 @@ void session_on_connect(struct session *s, const struct command *cmd)
 		s->exhausted = true;
 	}
 	s->place = PLACE_IDLE;
+	observe_connect(&s->chain.facts, &s->journal);
 	note_client(s);
 	board_note_text(s->slot, slice_str(s->summary.client), SLICE_EMPTY,
 			SLICE_EMPTY);
-	chain_event(&s->chain, STAGE_CONNECT);
-	after_connection_event(s);
+	connection_event(s, STAGE_CONNECT);
 }
 
 void session_on_helo(struct session *s, const struct command *cmd)
@@ -85,15 +103,16 @@ void session_on_helo(struct session *s, const struct command *cmd)
 	session_abort_message(s);
 	if (!journal_helo(&s->journal, cmd->text))
 		session_no_memory(s);
-	chain_event(&s->chain, STAGE_HELO);
-	after_connection_event(s);
+	observe_helo(&s->chain.facts, &s->journal);
+	rulebook_begin_helo(&s->chain.book);
+	connection_event(s, STAGE_HELO);
 }
 
-static void after_message_event(struct session *s)
+static void message_event(struct session *s, enum stage stage)
 {
 	struct verdict v;
 
-	if (!decide_step(s, &v))
+	if (!put_to_all(s, stage, &v))
 		return;
 	if (v.kind == VERDICT_CONTINUE)
 		session_answer(s, &v);
@@ -108,16 +127,17 @@ void session_on_mail(struct session *s, const struct command *cmd)
 	message_begin(&s->message, &s->message_arena, s->env->conf,
 		      s->chain.mta);
 	s->place = PLACE_ENVELOPE;
+	s->by_rules = (struct verdict){ .kind = VERDICT_CONTINUE, .by = -1 };
 	s->summary.began = clock_now();
 	session_count(s, COUNT_MESSAGES, 1);
 	session_note_queue_id(s, journal_waiting(&s->journal, STAGE_MAIL));
-	if (!journal_mail(&s->journal, &cmd->envelope))
+	if (!journal_mail(&s->journal, &cmd->envelope) ||
+	    !observe_mail(&s->chain.facts, &s->journal, &s->message, s->env))
 		session_no_memory(s);
 	board_note_text(s->slot, slice_str(s->summary.client),
 			slice_str(s->summary.queue_id),
 			summary_address(cmd->envelope.address));
-	chain_event(&s->chain, STAGE_MAIL);
-	after_message_event(s);
+	message_event(s, STAGE_MAIL);
 }
 
 /* Refused by the MTA itself; it only tells because some milter may ask. */
@@ -148,6 +168,14 @@ void session_on_rcpt(struct session *s, const struct command *cmd)
 		.stage = STAGE_RCPT,
 		.reply = SLICE_LIT("452 4.5.3 Too many recipients"),
 	};
+	/* Its sender tries it again in a message of its own (design 5). */
+	const struct verdict mixed = {
+		.kind = VERDICT_TEMPFAIL,
+		.by = -1,
+		.stage = STAGE_RCPT,
+		.reply = SLICE_LIT("452 4.5.3 This recipient in a message of "
+				   "its own, please"),
+	};
 	struct journal_macros macros;
 	struct verdict v;
 
@@ -165,15 +193,24 @@ void session_on_rcpt(struct session *s, const struct command *cmd)
 	}
 	if (!journal_rcpt(&s->journal, &cmd->envelope)) {
 		session_no_memory(s);
-		v = (struct verdict){ VERDICT_TEMPFAIL, SLICE_EMPTY, -1,
-				      STAGE_RCPT };
+		v = (struct verdict){ .kind = VERDICT_TEMPFAIL,
+				      .by = -1,
+				      .stage = STAGE_RCPT };
 		session_refuse_message(s, &v);
 		return;
 	}
-	chain_event(&s->chain, STAGE_RCPT);
-	if (!decide_step(s, &v))
+	if (choose_is_mixed(&s->chain)) {
+		journal_rcpt_answered(&s->journal, false, -1);
+		session_count(s, COUNT_RECIPIENTS_REFUSED, 1);
+		session_answer(s, &mixed);
+		return;
+	}
+	if (!put_to_all(s, STAGE_RCPT, &v))
 		return;
 	chain_rcpt_answered(&s->chain, &v);
+	if (v.kind == VERDICT_CONTINUE &&
+	    !observe_rcpt(&s->chain.facts, &s->journal))
+		session_no_memory(s);
 	session_count(s,
 		      v.kind == VERDICT_CONTINUE ? COUNT_RECIPIENTS :
 						   COUNT_RECIPIENTS_REFUSED,
@@ -189,8 +226,8 @@ void session_on_data(struct session *s, const struct command *cmd)
 	(void)cmd;
 	if (!journal_data(&s->journal))
 		session_no_memory(s);
-	chain_event(&s->chain, STAGE_DATA);
-	after_message_event(s);
+	observe_data(&s->chain.facts, &s->journal);
+	message_event(s, STAGE_DATA);
 }
 
 void session_on_unknown(struct session *s, const struct command *cmd)

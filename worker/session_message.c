@@ -4,6 +4,7 @@
 
 #include "shared/log.h"
 #include "worker/deliver.h"
+#include "worker/observe.h"
 
 /* ---- the end of a message ---- */
 
@@ -120,10 +121,24 @@ static void after_content(struct session *s, enum stage stage)
 		chain_release(&s->chain, (unsigned)(v.by + 1));
 }
 
+/* An old MTA sends no DATA: then no more recipients come all the same. */
+static void begin_content(struct session *s)
+{
+	if (!facts_reached(&s->chain.facts, STAGE_DATA))
+		observe_data(&s->chain.facts, &s->journal);
+}
+
+static void take_size(struct session *s, size_t bytes)
+{
+	s->summary.size += bytes;
+	facts_add_size(&s->chain.facts, bytes);
+}
+
 void session_on_header(struct session *s, const struct command *cmd)
 {
+	begin_content(s);
 	s->place = PLACE_HEADERS;
-	s->summary.size += cmd->header.name.len + cmd->header.value.len;
+	take_size(s, cmd->header.name.len + cmd->header.value.len);
 	if (chain_wants_content(&s->chain))
 		message_add_header(&s->message, cmd->header.name,
 				   cmd->header.value);
@@ -133,26 +148,34 @@ void session_on_header(struct session *s, const struct command *cmd)
 
 static void end_headers(struct session *s)
 {
+	begin_content(s);
 	s->place = PLACE_BODY;
 	if (!journal_eoh(&s->journal))
 		session_no_memory(s);
 	message_end_headers(&s->message);
+	observe_end_of_headers(&s->chain.facts, &s->journal);
 }
 
 void session_on_eoh(struct session *s, const struct command *cmd)
 {
 	(void)cmd;
 	end_headers(s);
+	/* Given at the end of the message, as every no to content. */
+	if (rulebook_run(&s->chain, STAGE_EOH, false, &s->by_rules) == RULES_NO)
+		chain_release(&s->chain, 0);
 	chain_event(&s->chain, STAGE_EOH);
 	after_content(s, STAGE_EOH);
 }
 
 static void add_body(struct session *s, struct slice bytes)
 {
-	s->summary.size += bytes.len;
+	take_size(s, bytes.len);
 	session_count(s, COUNT_BYTES, bytes.len);
 	if (chain_wants_content(&s->chain))
 		message_add_body(&s->message, bytes);
+	if (!observe_body(&s->chain.facts, &s->message, &s->message_arena,
+			  false))
+		session_no_memory(s);
 }
 
 void session_on_body(struct session *s, const struct command *cmd)
@@ -253,6 +276,19 @@ static void finish_message(struct session *s, struct verdict *v)
 	s->place = PLACE_IDLE;
 }
 
+/* Rules, children, and rules once more; false: the MTA has gone. */
+static bool put_to_all(struct session *s, struct verdict *v)
+{
+	if (rulebook_run(&s->chain, STAGE_EOM, false, v) == RULES_NO)
+		return true;
+	chain_event(&s->chain, STAGE_EOM);
+	if (!decide_message(s, v))
+		return false;
+	if (v->kind == VERDICT_CONTINUE)
+		(void)rulebook_run(&s->chain, STAGE_EOM, true, v);
+	return true;
+}
+
 void session_on_eom(struct session *s, const struct command *cmd)
 {
 	struct verdict v;
@@ -261,13 +297,16 @@ void session_on_eom(struct session *s, const struct command *cmd)
 		add_body(s, cmd->body);
 	if (s->place != PLACE_BODY)
 		end_headers(s);
-	if (!journal_eom(&s->journal))
+	if (!journal_eom(&s->journal) ||
+	    !observe_end(&s->chain.facts, &s->journal, &s->message,
+			 &s->message_arena))
 		session_no_memory(s);
 	v = own_verdict(s);
+	if (v.kind == VERDICT_CONTINUE)
+		v = s->by_rules;
 	if (v.kind == VERDICT_CONTINUE) {
 		message_complete(&s->message);
-		chain_event(&s->chain, STAGE_EOM);
-		if (!decide_message(s, &v)) {
+		if (!put_to_all(s, &v)) {
 			/* Every E gets its one answer, as libmilter has it. */
 			session_abort_message(s);
 			session_answer_kind(s, VERDICT_TEMPFAIL);

@@ -52,6 +52,7 @@ struct session {
 	struct verdict refused; /* of the connection; CONTINUE: none */
 	struct verdict verdict; /* of the message in PLACE_OVER; looks into: */
 	struct buf reply;
+	struct verdict by_rules; /* a no of theirs to the content at hand */
 	struct summary summary;
 };
 

@@ -22,7 +22,8 @@ bool standing_has_heard(const struct chain *c, const struct member *m,
 	case STAGE_MAIL:
 		return k->mail;
 	case STAGE_RCPT:
-		return k->mail && k->rcpts == c->journal->rcpt_count;
+		return k->mail &&
+		       (k->rcpts == c->journal->rcpt_count || m->own_unknown);
 	case STAGE_DATA:
 		return k->data;
 	case STAGE_UNKNOWN:
@@ -96,10 +97,11 @@ enum standing standing_of(const struct chain *c, const struct member *m,
 		return no(&m->connection_verdict, verdict_out);
 	/*
 	 * Not joined yet: it says nothing about the envelope, but content may
-	 * not pass by one whose time comes later.
+	 * not pass by one whose time may still come.
 	 */
 	if (!m->joined)
-		return event == STAGE_EOM ? STANDING_WAIT : STANDING_PASS;
+		return event == STAGE_EOM && !m->passed_over ? STANDING_WAIT :
+							       STANDING_PASS;
 	if (m->unsettled && !c->journal->has_mail)
 		return STANDING_PASS;
 	if (has_late_no(m, event, c))
@@ -120,6 +122,48 @@ enum standing standing_of(const struct chain *c, const struct member *m,
 		break;
 	}
 	return standing_heard(c, m, event, verdict_out);
+}
+
+/* ---- content ---- */
+
+static bool is_past(const struct chain *c, const struct member *above)
+{
+	struct verdict ignored;
+
+	return standing_of(c, above, STAGE_EOM, &ignored) == STANDING_PASS;
+}
+
+/*
+ * Content waits while an undecided child stands above: for a chain child a
+ * chain or strict one, for a strict child any.
+ */
+bool standing_may_have_content(const struct chain *c, const struct member *m)
+{
+	if (m->conf->order == ORDER_FREE)
+		return true;
+	for (unsigned i = 0; i < m->index; i++) {
+		const struct member *above = &c->members[i];
+
+		if (above->conf->order == ORDER_FREE &&
+		    m->conf->order != ORDER_STRICT)
+			continue;
+		if (!is_past(c, above))
+			return false;
+	}
+	return true;
+}
+
+/* What the chain and strict children above have left. */
+const struct view *standing_view(const struct chain *c, const struct member *m)
+{
+	if (m->conf->order == ORDER_FREE)
+		return &c->message->original;
+	for (unsigned i = m->index; i-- > 0;)
+		if (c->members[i].left &&
+		    c->members[i].conf->order != ORDER_FREE &&
+		    member_is_enforced(&c->members[i]))
+			return c->members[i].left;
+	return &c->message->original;
 }
 
 /* ---- failures ---- */
@@ -170,9 +214,10 @@ static bool is_quiet_loss(struct member *m, enum child_result failure)
 	       ++m->losses <= QUIET_LOSSES;
 }
 
-static void end_in_failure(struct member *m, enum child_result failure,
-			   enum stage at)
+static void end_in_failure(struct chain *c, struct member *m,
+			   enum child_result failure, enum stage at)
 {
+	facts_set_milter(&c->facts, m->index, FACT_MILTER_FAILED);
 	m->state = MEMBER_FAILED;
 	m->failure = failure;
 	m->said_at = at;
@@ -206,7 +251,7 @@ void standing_fail(struct chain *c, struct member *m, enum child_result failure)
 	}
 	if (m->state != MEMBER_GOING)
 		return;
-	end_in_failure(m, failure, at);
+	end_in_failure(c, m, failure, at);
 	if (at == STAGE_RCPT && journal_is_refused(c->journal, m->told_rcpt))
 		standing_forgive(c, m, m->told_rcpt);
 }
@@ -221,7 +266,7 @@ void standing_late(struct chain *c, struct member *m)
 	}
 	count_failure(c, m, CHILD_LATE);
 	member_release(m);
-	end_in_failure(m, CHILD_LATE, c->event);
+	end_in_failure(c, m, CHILD_LATE, c->event);
 }
 
 void standing_forgive(struct chain *c, struct member *m, size_t at)
@@ -231,6 +276,7 @@ void standing_forgive(struct chain *c, struct member *m, size_t at)
 	if (m->conf->order == ORDER_CHAIN && (int)m->index > r->refused_by &&
 	    m->said_at == STAGE_RCPT && m->told_rcpt == at) {
 		m->state = MEMBER_GOING;
+		facts_set_milter(&c->facts, m->index, FACT_MILTER_OPEN);
 		/* Once: what it fails at from now on is its own. */
 		m->told_rcpt = MEMBER_NONE;
 	}

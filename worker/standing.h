@@ -11,9 +11,12 @@
 
 #include <stdbool.h>
 
+#include "shared/cond.h"
+#include "shared/facts.h"
 #include "worker/journal.h"
 #include "worker/member.h"
 #include "worker/message.h"
+#include "worker/rulebook.h"
 #include "worker/worker.h"
 
 struct chain {
@@ -22,6 +25,13 @@ struct chain {
 	struct arena *message_arena;
 	struct journal *journal;
 	struct message *message;
+	struct facts facts;
+	struct rulebook book;
+	struct cond_matcher *matcher;
+	struct arena scratch; /* of one evaluation */
+	unsigned limit_hits;  /* of this message's conditions */
+	unsigned failed_lookups;
+	uint64_t regex_time;
 	struct option offer;	/* the MTA's */
 	bool mta_leadspc;	/* values come and go with their leading space */
 	enum mta mta;
@@ -52,6 +62,14 @@ enum standing standing_of(const struct chain *c, const struct member *m,
 /* Has it heard the envelope event at hand, and answered it? */
 bool standing_has_heard(const struct chain *c, const struct member *m,
 			enum stage event);
+/*
+ * Content waits while an undecided child stands above: for a chain child a
+ * chain or strict one, for a strict child any.
+ */
+bool standing_may_have_content(const struct chain *c, const struct member *m);
+/* The message as the chain and strict children above have left it. */
+const struct view *standing_view(const struct chain *c,
+				 const struct member *m);
 /*
  * This member failed; the reason in words is in its child.  It is closed;
  * outside a message the failure is settled at the next MAIL, inside one the

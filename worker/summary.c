@@ -34,7 +34,9 @@ static void add_word(struct buf *line, const struct member *m)
 	else if (m->state == MEMBER_DONE)
 		buf_printf(line, "continue");
 	else
-		buf_printf(line, m->asked ? "released" : "skip(not reached)");
+		buf_printf(line, m->passed_over ? "skip(condition)" :
+				 m->asked	? "released" :
+						  "skip(not reached)");
 }
 
 static void add_member(struct buf *line, const struct member *m)
@@ -59,6 +61,8 @@ static void add_by(struct buf *line, const struct chain *c,
 	buf_printf(line, " by=%s stage=%s",
 		   v->by < 0 ? "sekisho" : c->members[v->by].conf->name,
 		   milter_stage_name(v->stage));
+	if (v->rule.len)
+		buf_printf(line, " rule=%.*s", SLICE_ARG(v->rule));
 	if (v->reply.len) {
 		buf_printf(line, " reply=");
 		log_quote(line, v->reply);

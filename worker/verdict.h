@@ -47,6 +47,7 @@ struct verdict {
 	struct slice reply; /* "550 5.7.1 ...", as REPLYCODE; may be empty */
 	int by;		    /* index of the child; -1: sekisho itself */
 	enum stage stage;   /* at which command it was said */
+	struct slice rule;  /* the rule that said it; empty: none did */
 };
 
 /*

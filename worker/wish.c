@@ -1,8 +1,11 @@
 #include "worker/wish.h"
 
+#include <stdio.h>
 #include <sys/socket.h>
 
+#include "shared/cond.h"
 #include "shared/macro.h"
+#include "shared/rule.h"
 
 #define RECALL_SIZE ((size_t)LIST_COUNT * BOARD_LIST_MAX)
 
@@ -70,17 +73,36 @@ static void add_names(struct buf *list, struct slice names)
 	}
 }
 
+/* A condition looks at a macro: it has to come with its stage. */
+static void add_macro(void *context, struct slice name, enum stage stage)
+{
+	struct buf *lists = context;
+	enum milter_list list = milter_stage_list(stage);
+	char braced[80];
+	int len = snprintf(braced, sizeof(braced),
+			   name.len > 1 ? "{%.*s}" : "%.*s", SLICE_ARG(name));
+
+	if (list != LIST_COUNT && len > 0 && (size_t)len < sizeof(braced) &&
+	    !macro_list_has(option_default_list(list), name))
+		add_names(&lists[list], slice_str(braced));
+}
+
 /* True for each list that at least one child gave. */
 static void gather(const struct worker_env *env, struct buf lists[LIST_COUNT],
 		   bool given_out[LIST_COUNT])
 {
 	char room[RECALL_SIZE];
 
+	rules_each_macro(env->conf->rules, add_macro, lists);
 	for (unsigned k = 0; k < env->conf->milter_count; k++) {
 		struct board_wanted known;
 
-		if (env->conf->milters[k].mode == MODE_OFF ||
-		    !board_recall(env->board, k, room, &known))
+		if (env->conf->milters[k].mode == MODE_OFF)
+			continue;
+		if (env->conf->milters[k].when)
+			cond_each_macro(env->conf->milters[k].when, add_macro,
+					lists);
+		if (!board_recall(env->board, k, room, &known))
 			continue;
 		for (int i = 0; i < LIST_COUNT; i++)
 			if (known.has_list[i] && known.list[i].len) {

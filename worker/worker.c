@@ -15,6 +15,7 @@
 
 #include "shared/clock.h"
 #include "shared/log.h"
+#include "shared/table.h"
 #include "worker/session.h"
 
 #define EVENTS_MAX (CONF_LISTEN_MAX * ENDPOINT_ADDRS + 2)
@@ -99,6 +100,9 @@ static bool begin(struct worker *w, const struct worker_env *env)
 			      .sessions_left = find_sessions_max(env) };
 	if (!board_become_reader(env->board))
 		return false;
+	for (size_t i = 0; i < env->conf->table_count; i++)
+		if (!table_in_worker(env->conf->tables[i].table))
+			return false;
 	w->session = session_new(env);
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (!w->session || w->epoll_fd < 0 || !watch_signals(w) ||

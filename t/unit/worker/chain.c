@@ -497,6 +497,7 @@ Test(chain, late_refusal_is_not_the_present_recipients)
 	s.chain.members[0].mode = MODE_OFF;
 	cr_assert(stand_rcpt(&s, "<a>"));
 	s.chain.members[0].mode = MODE_ON;
+	s.chain.members[0].passed_over = false;
 	cr_assert(stand_rcpt(&s, "<b>"));
 	stand_expect(&s, "continue");
 	cr_assert(stand_data(&s));

@@ -23,6 +23,9 @@ void stand_init(struct stand *s, unsigned count)
 		.macros_max = 65536,
 		.milter_count = count,
 	};
+	arena_init(&s->conf_arena, 1 << 20);
+	s->conf.rules = rules_new(&s->conf_arena, NULL, 0);
+	cr_assert_not_null(s->conf.rules);
 	for (unsigned i = 0; i < count; i++) {
 		struct conf_milter *m = &s->conf.milters[i];
 
@@ -69,15 +72,8 @@ void stand_end(struct stand *s)
 		return; /* it never began */
 	chain_end_session(&s->chain);
 	message_end(&s->message);
-	for (unsigned i = 0; i < s->chain.count; i++) {
-		struct child *c = &s->chain.members[i].child;
-
-		buf_deinit(&c->in);
-		buf_deinit(&c->out);
-		buf_deinit(&c->list_bytes);
-	}
-	/* A session lives as long as its process and never does this. */
-	free(s->chain.members);
+	chain_deinit(&s->chain);
+	arena_deinit(&s->conf_arena);
 	journal_deinit(&s->journal);
 	arena_deinit(&s->session_arena);
 	arena_deinit(&s->message_arena);

@@ -16,6 +16,7 @@
 
 struct stand {
 	struct conf conf;
+	struct arena conf_arena;
 	struct worker_env env;
 	int supervisor[2];
 	struct arena session_arena;

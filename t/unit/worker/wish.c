@@ -1,5 +1,7 @@
 #include "worker/wish.h"
 
+#include "shared/rule.h"
+
 #include <criterion/criterion.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -26,6 +28,8 @@ static void begin(void)
 	cr_assert_not_null(env.board);
 	supervisor = fds[1];
 	arena_init(&arena, 1 << 20);
+	conf.rules = rules_new(&arena, NULL, 0);
+	cr_assert_not_null(conf.rules);
 	member = (struct member){ .index = 1 };
 }
 

@@ -1,0 +1,36 @@
+/*
+ * observe - what the MTA says becomes facts
+ *
+ * The only writer of the session's facts but for the milters' words (hear.h)
+ * and rules.  Called after the journal has the command and before anybody is
+ * told.  Fails by false: no memory.
+ */
+#ifndef WORKER_OBSERVE_H
+#define WORKER_OBSERVE_H
+
+#include <stdbool.h>
+
+#include "shared/facts.h"
+#include "worker/journal.h"
+#include "worker/message.h"
+#include "worker/worker.h"
+
+void observe_connect(struct facts *f, const struct journal *j);
+void observe_helo(struct facts *f, const struct journal *j);
+/* Also reads clock and pool, once for the whole message. */
+bool observe_mail(struct facts *f, const struct journal *j,
+		  const struct message *m, const struct worker_env *env);
+/* The recipient at hand was accepted. */
+bool observe_rcpt(struct facts *f, const struct journal *j);
+void observe_data(struct facts *f, const struct journal *j);
+void observe_end_of_headers(struct facts *f, const struct journal *j);
+/*
+ * After more of the body has come; at the end (complete) it is said that no
+ * more will.  scratch: used for the body's first bytes as they came.
+ */
+bool observe_body(struct facts *f, const struct message *m,
+		  struct arena *message_arena, bool complete);
+bool observe_end(struct facts *f, const struct journal *j,
+		 const struct message *m, struct arena *message_arena);
+
+#endif
