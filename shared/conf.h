@@ -56,7 +56,7 @@ struct table;
 /* Text that is compiled when all sections are read, and where it stands. */
 struct conf_text {
 	struct slice text;	      /* empty: not given */
-	const struct conf_line *line; /* NULL: nobody wrote it, it is built in */
+	const struct conf_line *line; /* NULL: built in, nobody wrote it */
 };
 
 struct conf_texts {

@@ -463,7 +463,10 @@ static size_t count_sections(const struct conf_lines *lines,
 	return n;
 }
 
-/* Room for all sections of that kind, for what is built in, and for where they stand. */
+/*
+ * Room for all sections of that kind, for what is built in, and for where they
+ * stand.
+ */
 static bool make_room(struct reading *r, enum conf_section section,
 		      struct named named)
 {

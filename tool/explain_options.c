@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "shared/network.h"
 #include "tool/explain.h"
 #include "tool/options.h"
 
@@ -177,6 +178,16 @@ static bool set_at(const char *text, struct explain_settings *set)
 	return wrong(text, "write 'Mon 03:00', '03:00' or '2026-11-21T03:00'");
 }
 
+/* A slip of the finger would be a client without address. */
+static bool set_client(const char *value, struct explain_settings *set)
+{
+	struct ip ip;
+
+	set->client = slice_str(value);
+	return set->client.len == 0 || ip_parse(set->client, &ip) ||
+	       wrong(value, "this is no address");
+}
+
 static bool set_number(const struct options *o, const char *value,
 		       uint64_t *number)
 {
@@ -191,7 +202,7 @@ static bool apply(const struct options *o, int id, const char *value,
 	/* clang-format off */
 	switch ((enum option_id)id) {
 	case OPT_CONF:     set->conf = value; return true;
-	case OPT_CLIENT:   set->client = s; return true;
+	case OPT_CLIENT:   return set_client(value, set);
 	case OPT_NAME:     set->name = s; return true;
 	case OPT_HELO:     set->helo = s; return true;
 	case OPT_FROM:     set->from = s; set->has_from = true; return true;

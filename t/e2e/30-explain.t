@@ -213,6 +213,9 @@ explain --of nothing
 is "an unknown name is wrong usage" "$status" 2
 explain --clnt x
 is "an unknown option is, too" "$status" 2
+explain --client 192.0.2
+is "and an address that is none" "$status/$err" \
+	'2/sekishoctl: 192.0.2: this is no address'
 explain a b
 is "and two messages" "$status" 2
 explain "$T/none.eml"
