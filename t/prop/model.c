@@ -182,6 +182,14 @@ static struct outcome bring_or_recall(struct model *m, struct kid *k,
 	return bring(m, k, op);
 }
 
+void refused_too_late(struct model *m, struct kid *k, const struct outcome *o)
+{
+	m->maybe = verdict_from(o->event, o->scope);
+	k->loose = true;
+	finish(m, k);
+	k->live = false;
+}
+
 struct verdict late_verdict(const struct kid *k)
 {
 	return (struct verdict){ k->late, SLICE_EMPTY, FOR_MESSAGE };
@@ -201,10 +209,10 @@ static struct verdict put_to(struct model *m, struct kid *k,
 	o = bring_or_recall(m, k, op);
 	k->now_only = false;
 	if (below) {
-		/* A no to the connection counts, if it came in time. */
 		if (o.said == SAID_NO && o.scope == FOR_CONNECTION)
-			m->maybe = verdict_from(o.event, o.scope);
-		heard_below(k, op, &o);
+			refused_too_late(m, k, &o);
+		else
+			heard_below(k, op, &o);
 		return none;
 	}
 	switch (o.said) {
@@ -426,6 +434,22 @@ static void on_helo(struct model *m, const struct op *op)
 	expect_verdict(m, &m->connection);
 }
 
+/* The no to the connection had come in time; others may have been asked. */
+static void give_up_connection(struct model *m, const struct op *op)
+{
+	m->connection = m->maybe;
+	for (unsigned i = 0; i < m->c->kid_count; i++) {
+		struct kid *k = &m->kids[i];
+
+		k->loose = true;
+		if (takes_part(k, op))
+			bring(m, k, op);
+		k->loose = true;
+		if (k->plan->mode == MODE_ON)
+			finish(m, k);
+	}
+}
+
 static void on_mail(struct model *m, const struct op *op)
 {
 	struct verdict v;
@@ -433,7 +457,7 @@ static void on_mail(struct model *m, const struct op *op)
 	abort_message(m);
 	begin_message(m);
 	if (m->maybe.kind && !m->connection.kind && fits(&m->maybe, m->now))
-		m->connection = m->maybe;
+		give_up_connection(m, op);
 	m->maybe.kind = 0;
 	if (m->connection.kind) {
 		expect_verdict(m, &m->connection);

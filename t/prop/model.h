@@ -152,6 +152,9 @@ void broken_off(struct model *m, struct kid *k);
 struct verdict verdict_from(const struct event *e, enum scope scope);
 /* Design 4, "Failure policy"; kind 0: the message goes on without it. */
 struct verdict policy_of(struct kid *k);
+/* A no to the connection when everything was decided: it counts from the next
+ * MAIL on if it was heard in time. */
+void refused_too_late(struct model *m, struct kid *k, const struct outcome *o);
 /* A refusal of an earlier recipient, come out as a verdict. */
 struct verdict late_verdict(const struct kid *k);
 /* Is that what the MTA got? */

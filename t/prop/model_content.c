@@ -611,9 +611,8 @@ static void glance(struct model *m, struct kid *k, struct content c, bool any)
 	struct outcome o = bring(m, k, NULL);
 	struct walk w = { .said = SAID_NOTHING };
 
-	/* A no to the connection, when everything was decided already. */
 	if (o.said == SAID_NO && o.scope == FOR_CONNECTION)
-		m->maybe = verdict_from(o.event, o.scope);
+		refused_too_late(m, k, &o);
 	if (o.said == SAID_CONTINUE && k->live && !k->done && any)
 		w = walk(m, k, c);
 	if (w.said == SAID_GONE && was_live && !k->answered &&

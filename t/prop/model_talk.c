@@ -207,7 +207,8 @@ void check_event(struct model *m, struct kid *k, const struct event *e,
 
 enum said take_answer(struct model *m, struct kid *k, const struct event *e)
 {
-	k->answered |= e->answer && !strchr("XGS", e->answer);
+	k->answered |= strchr("MRTLNBE", e->letter) && e->answer &&
+		       !strchr("XGS", e->answer);
 	switch (e->answer) {
 	case 0:
 		if (e->dropped)
