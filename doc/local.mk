@@ -8,4 +8,6 @@ dist_man_MANS += \
 	doc/sekishod.8
 
 EXTRA_DIST += \
-	doc/board.md
+	doc/board.md \
+	doc/design.md \
+	doc/milter-protocol.md
