@@ -1,5 +1,6 @@
 #include "shared/arena.h"
 
+#include <errno.h>
 #include <stdalign.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -96,6 +97,7 @@ void *arena_take(struct arena *a, size_t size)
 	if (!c || c->size - c->used < size) {
 		if (!add_chunk(a, size)) {
 			a->failed = true;
+			errno = ENOMEM; /* also where it is the ceiling */
 			return NULL;
 		}
 		c = a->chunks;

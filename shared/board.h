@@ -32,7 +32,7 @@ enum board_state {
 	SLOT_STARTING, /* forked, not yet waiting for connections */
 	SLOT_IDLE,
 	SLOT_BUSY,
-	SLOT_LEAVING, /* serves its last session, or is on its way out */
+	SLOT_LEAVING, /* has served its last session, is on its way out */
 };
 
 /* What a child wanted at its last negotiation; written by the supervisor. */

@@ -1,5 +1,6 @@
 #include "shared/buf.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,8 +88,10 @@ char *buf_room(struct buf *b, size_t n)
 {
 	size_t len = buf_len(b);
 
-	if (n > b->ceiling || len > b->ceiling - n)
+	if (n > b->ceiling || len > b->ceiling - n) {
+		errno = ENOMEM;
 		return NULL;
+	}
 	if (b->size - b->end >= n && b->data)
 		return b->data + b->end;
 	if (b->start) {

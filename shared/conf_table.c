@@ -94,7 +94,7 @@ const struct conf_unit conf_durations[] = {
 static const struct conf_row server_rows[] = {
 	{ ROW_S(core_dumps, CONF_BOOL, CONF_AT_START), .standard = "no",
 	  .sentence = "May a process that dies leave a core file?  Mail is "
-		      "kept out of it." },
+		      "kept out of it, as far as whole pages go." },
 	{ ROW_S(drain_timeout, CONF_DURATION, CONF_AT_RELOAD),
 	  .standard = "60s", .min = 0, .max = 24 * H, .unit = "time",
 	  .sentence = "How long sessions may go on when the server was told "
@@ -102,7 +102,7 @@ static const struct conf_row server_rows[] = {
 	{ ROW_S(evaluate_grace, CONF_DURATION, CONF_AT_RELOAD),
 	  .standard = "5s", .min = 0, .max = H, .unit = "time",
 	  .sentence = "How long a worker listens to milters in mode evaluate "
-		      "after the MTA has its answer." },
+		      "after the MTA has its answer, also after QUIT." },
 	{ ROW_S(group, CONF_STRING, CONF_AT_START), .standard = "",
 	  .sentence = "The group to run as; empty means the user's own." },
 	{ ROW_S(headers_max, CONF_UNSIGNED, CONF_AT_RELOAD),

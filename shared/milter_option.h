@@ -43,7 +43,7 @@ bool option_read_answer(const struct option *raw, const struct option *offered,
 /*
  * What the MTA is promised: version min(6, its own), all offered actions, no
  * NO* bit; NR_HDR, NR_EOH, NR_BODY, SKIP, HDR_LEADSPC, RCPT_REJ where offered.
- * Lists are left empty; see worker/session.
+ * Lists are left empty; see worker/wish.h.
  */
 struct option option_for_mta(const struct option *offer);
 /* Both MTAs' default names of a list, separated by blanks ("" for none). */

@@ -181,6 +181,14 @@ short child_events(const struct child *c)
 	return (short)(POLLIN | (buf_len(&c->out) ? POLLOUT : 0));
 }
 
+/* The time to connect is shared out over the addresses. */
+static uint64_t connect_deadline(const struct child *c)
+{
+	uint64_t n = c->conf->socket.addr_count ? c->conf->socket.addr_count : 1;
+
+	return c->opened_at + c->conf->timeout_connect * c->addr_next / n;
+}
+
 uint64_t child_deadline(const struct child *c)
 {
 	uint64_t wait = c->conf->timeout_command;
@@ -189,8 +197,8 @@ uint64_t child_deadline(const struct child *c)
 	case LINK_NONE:
 		return CLOCK_NEVER;
 	case LINK_CONNECTING:
-		return clock_earlier(c->retry_at,
-				     c->opened_at + c->conf->timeout_connect);
+		return c->retry_at != CLOCK_NEVER ? c->retry_at :
+						    connect_deadline(c);
 	case LINK_NEGOTIATING:
 		return c->opened_at + c->conf->timeout_connect;
 	case LINK_OPEN:
@@ -209,6 +217,12 @@ enum child_result child_too_late(struct child *c)
 		if (c->retry_at != CLOCK_NEVER &&
 		    clock_now() < c->opened_at + c->conf->timeout_connect)
 			return try_connect(c);
+		if (c->retry_at == CLOCK_NEVER &&
+		    c->addr_next < c->conf->socket.addr_count) {
+			close(c->fd);
+			c->fd = -1;
+			return try_connect(c);
+		}
 		c->why = "no connection in time";
 		return CHILD_CONNECT;
 	}

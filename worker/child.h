@@ -90,7 +90,7 @@ short child_events(const struct child *c);
 uint64_t child_deadline(const struct child *c);
 /* After poll: goes on connecting, negotiating, writing and reading. */
 enum child_result child_serve(struct child *c, short revents);
-/* The deadline has passed: tries the next address, or CHILD_TIMEOUT. */
+/* The deadline has passed: tries the next address, or says how it failed. */
 enum child_result child_too_late(struct child *c);
 
 /*

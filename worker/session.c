@@ -221,8 +221,10 @@ void session_note_queue_id(struct session *s, struct slice macros)
  */
 static void on_macro(struct session *s, const struct command *cmd)
 {
-	if (!journal_macro(&s->journal, &cmd->macro))
+	if (!journal_macro(&s->journal, &cmd->macro)) {
+		session_no_memory(s);
 		s->exhausted = true;
+	}
 	if (s->place > PLACE_IDLE && s->place < PLACE_OVER &&
 	    cmd->macro.letter != SMFIC_MAIL)
 		session_note_queue_id(s, cmd->macro.pairs);

@@ -227,12 +227,13 @@ static void end_in_failure(struct chain *c, struct member *m,
 
 void standing_fail(struct chain *c, struct member *m, enum child_result failure)
 {
+	int reason = errno;
 	bool rejoin = may_rejoin(m, failure);
 	bool idle = is_quiet_loss(m, failure);
 	enum stage at = failed_at(c, m);
 
 	if (failure == CHILD_NO_SPACE)
-		c->no_space = errno ? errno : ENOMEM;
+		c->no_space = reason ? reason : ENOMEM;
 	else if (!rejoin && !idle)
 		count_failure(c, m, failure);
 	child_close(&m->child);
@@ -252,7 +253,9 @@ void standing_fail(struct chain *c, struct member *m, enum child_result failure)
 	if (m->state != MEMBER_GOING)
 		return;
 	end_in_failure(c, m, failure, at);
-	if (at == STAGE_RCPT && journal_is_refused(c->journal, m->told_rcpt))
+	/* Late at another command is no failure at that recipient. */
+	if (failure != CHILD_LATE && at == STAGE_RCPT &&
+	    journal_is_refused(c->journal, m->told_rcpt))
 		standing_forgive(c, m, m->told_rcpt);
 }
 

@@ -36,7 +36,7 @@ struct worker_env {
 	/*
 	 * Our end of a SOCK_SEQPACKET pair, non-blocking.  EOF: the supervisor
 	 * is gone: finish the session and leave.  One byte 'd' from it: drain,
-	 * the same.  We send packets of worker_note.h over it.
+	 * the same.  We send struct worker_note_wish over it.
 	 */
 	int supervisor_fd;
 	/* eventfd: written (1) when the number of idle workers may run low. */
