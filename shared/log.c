@@ -31,6 +31,8 @@ static struct {
 	const char *program;
 	int journal_fd;
 	char context[130];
+	char fields[2400]; /* NAME=value, each with its newline */
+	size_t fields_len;
 	void (*capture)(enum log_level level, const char *line);
 	struct often often[OFTEN_KINDS];
 } state = { .level = LOG_LEVEL_INFO, .program = "sekisho", .journal_fd = -1 };
@@ -89,6 +91,24 @@ void log_context(const char *context)
 		 *context ? ": " : "");
 }
 
+void log_field(const char *name, struct slice value)
+{
+	struct slice head = slice_head(value, QUOTE_MAX);
+	size_t room = sizeof(state.fields) - state.fields_len;
+	int len = snprintf(state.fields + state.fields_len, room, "%s=%.*s\n",
+			   name, SLICE_ARG(head));
+
+	if (len < 0 || (size_t)len >= room)
+		return;
+	for (size_t i = strlen(name) + 1; i + 1 < (size_t)len; i++) {
+		char *c = &state.fields[state.fields_len + i];
+
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	}
+	state.fields_len += (size_t)len;
+}
+
 void log_capture(void (*take)(enum log_level level, const char *line))
 {
 	state.capture = take;
@@ -97,10 +117,12 @@ void log_capture(void (*take)(enum log_level level, const char *line))
 /* The journal's own protocol: FIELD=value lines in one datagram. */
 static void to_journal(enum log_level level, const char *line)
 {
-	char fields[LINE_MAX_BYTES + 256];
-	int len = snprintf(fields, sizeof(fields),
-			   "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nMESSAGE=%s\n",
-			   level_priority[level], state.program, line);
+	char fields[LINE_MAX_BYTES + sizeof(state.fields) + 256];
+	int len = snprintf(
+		fields, sizeof(fields),
+		"PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nSYSLOG_PID=%d\n%.*sMESSAGE=%s\n",
+		level_priority[level], state.program, (int)getpid(),
+		(int)state.fields_len, state.fields, line);
 	struct iovec iov = { fields, (size_t)len };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 
@@ -141,6 +163,7 @@ static void put(enum log_level level, const char *format, va_list args)
 		syslog(level_priority[level], "%s", line);
 	else
 		to_stderr(line);
+	state.fields_len = 0;
 }
 
 static void put_words(enum log_level level, const char *format, ...)

@@ -33,6 +33,12 @@ void log_level(enum log_level level);
  * queue id; "" for nothing.  Copied, 128 bytes at most.
  */
 void log_context(const char *context);
+/*
+ * A field of the next line, for the journal alone: other sinks have only the
+ * line.  name: capitals and _; the value is copied, 256 bytes at most, bytes
+ * that are not printable as '?'.  At most 8 fields.
+ */
+void log_field(const char *name, struct slice value);
 /* Tests get every line here (NUL-terminated, no newline) instead of a sink. */
 void log_capture(void (*take)(enum log_level level, const char *line));
 

@@ -119,6 +119,11 @@ void summary_message(const struct summary *s, const struct chain *c,
 	}
 	buf_printf(&line, " edits=%u time=%.0fms", s->edits,
 		   ms(clock_now() - s->began));
+	log_field("SEKISHO_QUEUE_ID", slice_str(s->queue_id));
+	log_field("SEKISHO_VERDICT", slice_str(word));
+	log_field("SEKISHO_SENDER",
+		  summary_address(c->journal->mail.address));
+	log_field("SEKISHO_CLIENT", slice_str(s->client));
 	log_info("%.*s", SLICE_ARG(buf_slice(&line)));
 	buf_deinit(&line);
 }

@@ -32,4 +32,14 @@ is "a child that died of a refused recipient: its policy holds" \
 ok "... at once" test "$SECONDS" -lt 10
 ok "... told a few times, not without end" \
 	test "$(grep -c 'child "below"' "$SEKISHO_LOG")" -lt 10
+
+# ---- late is not the same: its own policy holds, and nothing stays open
+start_child quiet 'at rcpt do silence'
+front 'step_deadline=1500ms;step_deadline_postfix=1500ms' above \
+	"quiet;on_failure=accept"
+sent -r no@x.test -r yes@x.test
+is "a child that is late and still owes for a refused recipient: accept" \
+	"$MTA_STATUS" 0
+like "... and the line says what it was" "$(line)" \
+	"quiet=failed\(late\)@.* passed_without=quiet verdict=accept"
 done_testing
