@@ -141,6 +141,7 @@ struct conf {
 	uint64_t message_deadline;	/* 240 s */
 	uint64_t progress_interval;	/* 3 s */
 	uint64_t evaluate_grace;	/* 5 s */
+	uint64_t test_clock;		/* how far it is ahead; 0 s */
 	uint64_t mta_timeout;	  /* MTA silent inside a message; 300 s */
 	uint64_t mta_idle_timeout; /* MTA silent between messages; 2 h */
 	unsigned headers_max;		/* 5000 */

@@ -180,6 +180,10 @@ static const struct conf_row server_rows[] = {
 	{ ROW_S(syslog_facility, CONF_WORD, CONF_AT_RELOAD),
 	  .standard = "mail", .words = facility_words,
 	  .sentence = "The facility of log lines that go to syslog." },
+	{ ROW_S(test_clock, CONF_DURATION, CONF_AT_RELOAD),
+	  .standard = "0s", .min = 0, .max = 168 * H, .unit = "time",
+	  .sentence = "For tests only: conditions about time and weekday see a "
+		      "clock that is ahead by this." },
 	{ ROW_S(user, CONF_STRING, CONF_AT_START), .standard = "",
 	  .sample = "sekisho",
 	  .sentence = "The user to run as when started by root; empty means "

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "shared/board.h"
+#include "shared/clock.h"
 #include "shared/macro.h"
 
 /* Sets the fact from a macro of that stage, when it came. */
@@ -82,7 +83,8 @@ bool observe_mail(struct facts *f, const struct journal *j,
 {
 	look_at_login(f, &j->mail_macros);
 	look_at_pool(f, env);
-	facts_set_clock(f, time(NULL));
+	facts_set_clock(f, time(NULL) +
+				   (time_t)(env->conf->test_clock / CLOCK_S));
 	take_macros(f, STAGE_MAIL, &j->mail_macros);
 	facts_set_headers(f, &m->original.headers);
 	if (!facts_set_mail(f, j->mail.address, j->mail.args))
