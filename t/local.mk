@@ -207,6 +207,7 @@ E2E_TESTS = \
 	t/e2e/30-explain.t \
 	t/e2e/31-conditions-settings.t \
 	t/e2e/32-s25r-postfix.t \
+	t/e2e/33-time-and-size.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
@@ -262,6 +263,7 @@ EXTRA_DIST += \
 	t/e2e/30-explain.t \
 	t/e2e/31-conditions-settings.t \
 	t/e2e/32-s25r-postfix.t \
+	t/e2e/33-time-and-size.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
