@@ -207,6 +207,7 @@ void session_note_queue_id(struct session *s, struct slice macros)
 		s->summary.queue_id[n++] = c > 0x20 && c < 0x7f ? (char)c : '?';
 		s->summary.queue_id[n] = '\0';
 	}
+	log_context(s->summary.queue_id);
 	board_note_text(s->slot, slice_str(s->summary.client),
 			slice_str(s->summary.queue_id),
 			s->journal.has_mail ?

@@ -215,10 +215,13 @@ void session_on_rcpt(struct session *s, const struct command *cmd)
 		      v.kind == VERDICT_CONTINUE ? COUNT_RECIPIENTS :
 						   COUNT_RECIPIENTS_REFUSED,
 		      1);
-	if (is_about_message(s, &v))
+	if (is_about_message(s, &v)) {
 		session_refuse_message(s, &v);
-	else
-		session_answer(s, &v);
+		return;
+	}
+	if (v.rule.len)
+		summary_refused_rcpt(&s->summary, &cmd->envelope, &v);
+	session_answer(s, &v);
 }
 
 void session_on_data(struct session *s, const struct command *cmd)

@@ -65,6 +65,7 @@ static void close_message(struct session *s, const struct verdict *v,
 {
 	session_note_no_space(s);
 	s->summary.messages++;
+	log_context(""); /* the line begins with the id itself */
 	summary_message(&s->summary, &s->chain, v, word);
 	chain_overrule(&s->chain, v);
 	wipe_message(s);

@@ -121,10 +121,28 @@ void summary_message(const struct summary *s, const struct chain *c,
 		   ms(clock_now() - s->began));
 	log_field("SEKISHO_QUEUE_ID", slice_str(s->queue_id));
 	log_field("SEKISHO_VERDICT", slice_str(word));
-	log_field("SEKISHO_SENDER",
-		  summary_address(c->journal->mail.address));
+	log_field("SEKISHO_SENDER", summary_address(c->journal->mail.address));
 	log_field("SEKISHO_CLIENT", slice_str(s->client));
 	log_info("%.*s", SLICE_ARG(buf_slice(&line)));
+	buf_deinit(&line);
+}
+
+void summary_refused_rcpt(const struct summary *s,
+			  const struct command_envelope *rcpt,
+			  const struct verdict *v)
+{
+	struct buf line;
+
+	buf_init(&line, LINE_MAX_BYTES);
+	buf_printf(&line, "to=");
+	log_quote(&line, summary_address(rcpt->address));
+	buf_printf(&line, " client=");
+	log_quote(&line, slice_str(s->client));
+	buf_printf(&line, " rcpt=%s rule=%.*s reply=", verdict_name(v->kind),
+		   SLICE_ARG(v->rule));
+	log_quote(&line, v->reply);
+	log_info("%s%.*s",
+		 *s->queue_id ? "" : "NOQUEUE: ", SLICE_ARG(buf_slice(&line)));
 	buf_deinit(&line);
 }
 

@@ -30,6 +30,10 @@ struct slice summary_address(struct slice address);
 /* The line of a message; word: the outcome. */
 void summary_message(const struct summary *s, const struct chain *c,
 		     const struct verdict *v, const char *word);
+/* A recipient that a rule has refused: no child's word tells of it. */
+void summary_refused_rcpt(const struct summary *s,
+			  const struct command_envelope *rcpt,
+			  const struct verdict *v);
 /* The line of a connection without a message; v: its verdict, if any. */
 void summary_connection(const struct summary *s, const struct chain *c,
 			const struct verdict *v, uint64_t began);
