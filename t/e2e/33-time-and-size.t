@@ -9,11 +9,11 @@ start_child strict 'at rcpt do reply "550 5.7.1 not at this time"'
 office='[condition office_hours];is=weekday in mon-fri and time in 08:00-20:00'
 # How far the clock has to be ahead for the next such moment.
 ahead() { # TIME, as in "mon 12:00"
-	local now then
+	local now moment
 	now=$(date +%s)
-	then=$(date -d "$1" +%s)
-	[ "$then" -gt "$now" ] || then=$((then + 604800))
-	echo "$((then - now))s"
+	moment=$(date -d "$1" +%s)
+	[ "$moment" -gt "$now" ] || moment=$((moment + 604800))
+	echo "$((moment - now))s"
 }
 while read -r wanted at; do
 	front "test_clock=$(ahead "$at")" "strict;when=not office_hours;$office"
