@@ -209,6 +209,7 @@ E2E_TESTS = \
 	t/e2e/32-s25r-postfix.t \
 	t/e2e/33-time-and-size.t \
 	t/e2e/34-joining-by-condition.t \
+	t/e2e/35-spf-then-greylist.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
@@ -266,6 +267,7 @@ EXTRA_DIST += \
 	t/e2e/32-s25r-postfix.t \
 	t/e2e/33-time-and-size.t \
 	t/e2e/34-joining-by-condition.t \
+	t/e2e/35-spf-then-greylist.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
