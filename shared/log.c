@@ -15,12 +15,14 @@
 #define QUOTE_MAX      256
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 /* Warnings of one kind: this many in this time, then they are counted. */
-#define OFTEN	       10
-#define OFTEN_TIME     (10 * CLOCK_S)
-#define OFTEN_KINDS    32
+#define OFTEN	    10
+#define OFTEN_TIME  (10 * CLOCK_S)
+#define OFTEN_KINDS 32
+/* Bytes at the beginning that make the kind. */
+#define OFTEN_HEAD 48
 
 struct often {
-	const char *format;
+	char head[OFTEN_HEAD];
 	uint64_t since;
 	unsigned count;
 };
@@ -118,11 +120,11 @@ void log_capture(void (*take)(enum log_level level, const char *line))
 static void to_journal(enum log_level level, const char *line)
 {
 	char fields[LINE_MAX_BYTES + sizeof(state.fields) + 256];
-	int len = snprintf(
-		fields, sizeof(fields),
-		"PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nSYSLOG_PID=%d\n%.*sMESSAGE=%s\n",
-		level_priority[level], state.program, (int)getpid(),
-		(int)state.fields_len, state.fields, line);
+	int len = snprintf(fields, sizeof(fields),
+			   "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nSYSLOG_PID=%d\n%"
+			   ".*sMESSAGE=%s\n",
+			   level_priority[level], state.program, (int)getpid(),
+			   (int)state.fields_len, state.fields, line);
 	struct iovec iov = { fields, (size_t)len };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 
@@ -178,32 +180,41 @@ static void put_words(enum log_level level, const char *format, ...)
 	va_end(args);
 }
 
-/* True when this kind of warning has been written often enough for now. */
-static bool is_too_often(enum log_level level, const char *format)
+/* Warnings are of one kind when they begin alike: the child's name counts. */
+static struct often *often_of(const char *head)
 {
-	struct often *o = &state.often[((uintptr_t)format >> 3) % OFTEN_KINDS];
+	uint32_t hash = 2166136261u;
+
+	for (const char *p = head; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 16777619u;
+	return &state.often[hash % OFTEN_KINDS];
+}
+
+/* True when this kind of warning has been written often enough for now. */
+static bool is_too_often(const char *head)
+{
+	struct often *o = often_of(head);
 	uint64_t now = clock_now();
 
-	if (o->format != format || now - o->since > OFTEN_TIME) {
-		if (o->format && o->count > OFTEN)
-			put_words(level, "%u more lines like \"%.60s\" left out",
-				  o->count - OFTEN, o->format);
-		*o = (struct often){ format, now, 0 };
+	if (strcmp(o->head, head) != 0 || now - o->since > OFTEN_TIME) {
+		if (o->count > OFTEN)
+			put_words(LOG_LEVEL_WARN,
+				  "%u more lines like \"%s...\" left out",
+				  o->count - OFTEN, o->head);
+		*o = (struct often){ .since = now };
+		memcpy(o->head, head, strlen(head) + 1);
 	}
 	return ++o->count > OFTEN;
 }
 
-#define LOG_AT(level_)                                        \
-	do {                                                  \
-		va_list args;                                 \
-		if ((level_) < state.level)                   \
-			return;                               \
-		if ((level_) == LOG_LEVEL_WARN &&             \
-		    is_too_often((level_), format))           \
-			return;                               \
-		va_start(args, format);                       \
-		put((level_), format, args);                  \
-		va_end(args);                                 \
+#define LOG_AT(level_)                                                         \
+	do {                                                                   \
+		va_list args;                                                  \
+		if ((level_) < state.level)                                    \
+			return;                                                \
+		va_start(args, format);                                        \
+		put((level_), format, args);                                   \
+		va_end(args);                                                  \
 	} while (0)
 
 void log_debug(const char *format, ...)
@@ -218,7 +229,17 @@ void log_info(const char *format, ...)
 
 void log_warn(const char *format, ...)
 {
-	LOG_AT(LOG_LEVEL_WARN);
+	char head[OFTEN_HEAD];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(head, sizeof(head), format, args);
+	va_end(args);
+	if (LOG_LEVEL_WARN < state.level || is_too_often(head))
+		return;
+	va_start(args, format);
+	put(LOG_LEVEL_WARN, format, args);
+	va_end(args);
 }
 
 void log_error(const char *format, ...)

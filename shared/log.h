@@ -4,7 +4,7 @@
  * Lines are lower case, without full stop or function names; values that
  * come from mail or peers go through log_quote().  The context (session,
  * queue id, child) is set once by who knows it, not repeated in each call.
- * Warnings of the same kind (same format string) beyond 10 in 10 s are
+ * Warnings of the same kind (their first words) beyond 10 in 10 s are
  * counted, and the count is told when the 10 s are over.
  * Never fails and never blocks for long: a line that cannot be written is
  * lost and counted.  Keeps state of its own: sink and context.

@@ -87,19 +87,21 @@ Test(log, long_lines_are_cut)
 
 static void warn_of_a_kind(int n)
 {
-	log_warn("kind of warning %d", n);
+	log_warn("child \"%s\": a kind of warning, long enough to be told by "
+		 "its first words, number %d", "one", n);
 }
 
 Test(log, warnings_of_a_kind_are_counted_beyond_ten)
 {
 	for (int i = 0; i < 10; i++)
-		expect_log(LOG_LEVEL_WARN, "kind of warning");
+		expect_log(LOG_LEVEL_WARN, "a kind of warning");
 	for (int i = 0; i < 25; i++)
 		warn_of_a_kind(i);
 	cr_assert_eq(expect_log_count(), 10);
 	clock_set(111 * CLOCK_S);
-	expect_log(LOG_LEVEL_WARN, "15 more lines like");
-	expect_log(LOG_LEVEL_WARN, "kind of warning 99");
+	expect_log(LOG_LEVEL_WARN,
+		   "15 more lines like \"child \"one\": a kind of warning");
+	expect_log(LOG_LEVEL_WARN, "number 99");
 	warn_of_a_kind(99);
 	cr_assert_eq(expect_log_count(), 12);
 }
