@@ -124,8 +124,13 @@ static void look_for_lost_wakeup(struct supervisor *s)
 	struct pool_seen seen;
 
 	spawn_count(&s->spawn, &seen);
-	if (seen.idle && listen_has_waiting(&s->listen))
+	if (!listen_has_waiting(&s->listen))
+		return;
+	if (seen.idle)
 		spawn_retire(&s->spawn, 1);
+	else if (seen.alive >= s->limits.max)
+		log_warn("all %u workers are busy and connections wait: see workers_max",
+			 seen.alive);
 }
 
 /* --- the phases ---------------------------------------------------------- */
