@@ -7,7 +7,8 @@
  *   SEKISHOD=path [CASES=n] [SEED=n] chain_prop        many cases
  *   SEKISHOD=path chain_prop --seed N --case N         just this one
  *
- * TIME_LIMIT bounds the seconds, KEEP_GOING is the number of failures to look
+ * A failing case must fail at least twice of three times, unless STRICT is
+ * set.  TIME_LIMIT bounds the seconds, KEEP_GOING is the number of failures to look
  * for, NO_SHRINK leaves a failing case as it is.  Prints TAP.
  */
 #include "t/prop/prop.h"
@@ -38,6 +39,7 @@ struct test {
 	unsigned accepted;
 	unsigned edits;
 	unsigned watched;
+	unsigned once; /* failed once, and not again */
 };
 
 static uint64_t number_from(const char *text, uint64_t otherwise)
@@ -336,6 +338,19 @@ static void count(struct test *t, const struct run *run)
 	}
 }
 
+/*
+ * A child that was not served for some milliseconds hears things later than
+ * the model can know.  What is wrong with the program shows more than once.
+ */
+static bool fails_again(struct test *t, struct prop_case *c)
+{
+	if (getenv("STRICT") || still_fails(t, c, false) ||
+	    still_fails(t, c, false))
+		return true;
+	t->once++;
+	return false;
+}
+
 static void one_case(struct test *t, unsigned number)
 {
 	struct arena a;
@@ -354,7 +369,10 @@ static void one_case(struct test *t, unsigned number)
 		open_stage(t, c);
 	why = try_case(t, c, run);
 	count(t, run);
-	if (why) {
+	if (why && !fails_again(t, c)) {
+		printf("# case %u failed once of three times: %s\n", number,
+		       why);
+	} else if (why) {
 		t->failures++;
 		tell(t, c, run, why);
 	} else if (getenv("VERBOSE")) {
@@ -406,9 +424,13 @@ int main(int argc, char **argv)
 	unlink(t.directory);
 	rmdir(t.directory);
 	printf("# %u cases, %u messages to the end, %u accepted, %u edits, "
-	       "%u watched in evaluate mode, %u failures\n",
+	       "%u watched in evaluate mode, %u failures, %u failed once\n",
 	       t.played, t.messages, t.accepted, t.edits, t.watched,
-	       t.failures);
+	       t.failures, t.once);
+	if (t.once > 1 + t.played / 100) {
+		printf("# too many cases failed once\n");
+		t.failures++;
+	}
 	printf("%s 1 - the chain behaves like its model (seed %" PRIu64
 	       ", %u cases)\n",
 	       t.failures ? "not ok" : "ok", t.seed, t.played);

@@ -335,15 +335,20 @@ static struct verdict put_to_all(struct model *m, const struct op *op)
 static struct verdict put_softly(struct model *m, const struct op *op,
 				 struct verdict otherwise)
 {
+	struct verdict first = { .kind = 0 };
+	unsigned soft_by = m->soft_by;
+
 	for (unsigned i = 0; i < m->soft_by; i++) {
 		struct kid *k = &m->kids[i];
 		struct verdict v = { .kind = 0 };
 		struct outcome o;
 
-		if (!takes_part(k, op) || !k->live)
+		if (!takes_part(k, op))
 			continue;
 		k->loose = true;
 		o = bring(m, k, op);
+		if (first.kind)
+			continue;
 		if (o.said == SAID_NO || o.said == SAID_DISCARD)
 			v = verdict_from(o.event, o.scope);
 		if (o.said == SAID_FAILED && op->letter != SMFIC_UNKNOWN)
@@ -352,11 +357,12 @@ static struct verdict put_softly(struct model *m, const struct op *op,
 			continue;
 		if (v.scope == FOR_MESSAGE) {
 			m->message = v;
-			m->soft_by = i;
+			soft_by = i;
 		}
-		return v;
+		first = v;
 	}
-	return otherwise;
+	m->soft_by = soft_by;
+	return first.kind ? first : otherwise;
 }
 
 /* --------------------------------------------------------------- commands */
@@ -488,7 +494,9 @@ static void on_rejected_rcpt(struct model *m, const struct op *op)
 		    k->failed || (k->live && !k->joined) ||
 		    !(k->conn->protocol & SMFIP_RCPT_REJ))
 			continue;
+		k->now_only = !k->live;
 		bring(m, k, op);
+		k->now_only = false;
 		k->may_owe = true; /* the MTA does not wait for this */
 	}
 	if (!m->message.kind)

@@ -38,7 +38,10 @@ static char next_letter(const struct kid *k)
 	return e ? e->letter : '-';
 }
 
-/* When the MTA goes on to something that has nothing to do with this. */
+/*
+ * What is heard later belongs to something later: wherever a child may have
+ * been left in the middle of something, the MTA lets it settle (play.c).
+ */
 static uint64_t horizon(const struct model *m)
 {
 	const struct run *run = m->run;
@@ -47,10 +50,7 @@ static uint64_t horizon(const struct model *m)
 
 	if (m->next_seq)
 		return m->next_seq;
-	for (; i < run->exchange_count; i++)
-		if (strchr("MH", run->exchanges[i].op->letter))
-			return run->exchanges[i].seq;
-	return UINT64_MAX;
+	return i < run->exchange_count ? run->exchanges[i].seq : UINT64_MAX;
 }
 
 /* Which message the first thing said about one belongs to; -1: none was. */
@@ -272,9 +272,8 @@ static enum said ask(struct model *m, struct kid *k, const struct op *op,
 		k->live = false;
 		return SAID_GONE;
 	}
-	/* One DATA looks like another. */
 	if (e && k->loose &&
-	    ((e->seq > horizon(m) && !k->in_message && e->letter == 'T') ||
+	    (e->seq > horizon(m) ||
 	     (k->now_only && e->seq > m->now->answer_seq)))
 		return SAID_NOTHING;
 	if (!e || e->letter != op->letter ||
