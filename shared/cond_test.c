@@ -188,6 +188,8 @@ static bool table_fits(struct cond_parser *p, size_t at,
 {
 	struct slice name = table_name(table);
 
+	if (table_kind(table) == TABLE_INLINE && !table_count(table))
+		return true; /* emptied by its administrator */
 	if (t->type == FACT_IS_ADDRESS)
 		return table_has_networks(table) ||
 		       table_kind(table) == TABLE_REGEXP ||

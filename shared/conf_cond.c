@@ -173,9 +173,12 @@ static void table_problem(void *context, const char *file, unsigned line,
 {
 	const struct compiling *c = context;
 
-	if (file[0])
+	if (file[0] && line)
 		conf_problem_add(c->problems, file, line, "table \"%s\": %s",
 				 c->table->name, text);
+	else if (file[0]) /* the file as a whole: tell who names it */
+		problem(c, &c->table->source, 1, "table \"%s\": %s: %s",
+			c->table->name, file, text);
 	else
 		problem(c, &c->table->source, 1, "table \"%s\": %s",
 			c->table->name, text);

@@ -274,6 +274,24 @@ static bool is_lasting(const struct chain *c, const struct verdict *v)
 	       m->state == MEMBER_FAILED;
 }
 
+/*
+ * recipients = own: whoever joined for the recipient that is refused now, and
+ * has no other, has no part in the message (any more, or yet).
+ */
+static void leave_without_recipients(struct chain *c)
+{
+	for (unsigned i = 0; i < c->count; i++) {
+		struct member *m = &c->members[i];
+
+		if (!m->joined || m->state != MEMBER_GOING ||
+		    !choose_is_by_recipient(m) || choose(c, m) == CHOICE_YES)
+			continue;
+		member_release(m);
+		member_forget_message(m);
+		m->joined = false;
+	}
+}
+
 void chain_rcpt_answered(struct chain *c, const struct verdict *verdict)
 {
 	struct journal *j = c->journal;
@@ -283,6 +301,7 @@ void chain_rcpt_answered(struct chain *c, const struct verdict *verdict)
 	journal_rcpt_answered(j, accepted, verdict->by);
 	if (accepted)
 		return;
+	leave_without_recipients(c);
 	if (is_lasting(c, verdict)) {
 		/* Nothing that those below could say matters any more. */
 		chain_release(c, (unsigned)verdict->by + 1);

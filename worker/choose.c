@@ -1,6 +1,6 @@
 #include "worker/choose.h"
 
-static bool by_recipient(const struct member *m)
+bool choose_is_by_recipient(const struct member *m)
 {
 	return m->conf->recipients != RECIPIENTS_ANY && m->conf->when &&
 	       cond_uses(m->conf->when, FACT_RECIPIENT);
@@ -59,7 +59,7 @@ static enum tri for_recipient(struct chain *c, const struct member *m,
 
 enum tri choose_recipient(struct chain *c, const struct member *m, size_t at)
 {
-	if (m->conf->recipients != RECIPIENTS_OWN || !by_recipient(m))
+	if (m->conf->recipients != RECIPIENTS_OWN || !choose_is_by_recipient(m))
 		return TRI_TRUE;
 	return for_recipient(c, m, at);
 }
@@ -112,7 +112,7 @@ enum choice choose(struct chain *c, struct member *m)
 		return CHOICE_LATER;
 	if (!m->conf->when)
 		return CHOICE_YES;
-	answer = c->journal->has_mail && by_recipient(m) ?
+	answer = c->journal->has_mail && choose_is_by_recipient(m) ?
 			 over_recipients(c, m) :
 			 evaluate(c, m, NULL);
 	if (answer != TRI_UNKNOWN)

@@ -29,6 +29,8 @@ bool choose_is_for_connection(const struct member *m);
  * Always yes for others.
  */
 enum tri choose_recipient(struct chain *c, const struct member *m, size_t at);
+/* Does it apply by its own recipients (recipients = own, all)? */
+bool choose_is_by_recipient(const struct member *m);
 /*
  * With `mixed = defer`: would other children look at the recipient at hand
  * than at the first one?  Then it shall come again in a message of its own.

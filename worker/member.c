@@ -22,6 +22,14 @@ void member_forget(struct member *m)
 	m->hearing = STAGE_COUNT;
 }
 
+void member_forget_message(struct member *m)
+{
+	m->mark = (struct mark){ .connect = m->mark.connect,
+				 .helo = m->mark.helo };
+	m->told_rcpt = MEMBER_NONE;
+	m->retell = m->retell_now = false;
+}
+
 void member_reset_message(struct member *m)
 {
 	edits_end(&m->edits);
@@ -42,9 +50,7 @@ void member_reset_message(struct member *m)
 		       cond_memos(m->conf->when) * sizeof(*m->memos));
 	m->skip_headers = m->skip_body = false;
 	m->view = m->left = NULL;
-	/* What it heard of connect and helo stays; the rest begins anew. */
-	m->mark = (struct mark){ .connect = m->mark.connect,
-				 .helo = m->mark.helo };
+	member_forget_message(m);
 	m->silent = m->child.link == LINK_OPEN;
 	m->losses = 0;
 	m->child.busy = 0;

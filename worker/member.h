@@ -59,7 +59,7 @@ struct member {
 
 	/* this connection of the MTA */
 	bool joined;
-	bool passed_over; /* its condition is false for this message */
+	bool passed_over;	 /* its condition is false for this message */
 	struct cond_memo *memos; /* of its condition, for this message */
 	enum member_connection connection;
 	struct verdict connection_verdict;
@@ -68,10 +68,10 @@ struct member {
 
 	/* this connection to the child */
 	struct mark mark;
-	bool in_message; /* it heard MAIL and no end since */
-	bool noted;	 /* its wishes were passed on */
-	bool silent;	 /* it has not said a word about this message yet */
-	unsigned losses; /* quiet closes since the message began */
+	bool in_message;    /* it heard MAIL and no end since */
+	bool noted;	    /* its wishes were passed on */
+	bool silent;	    /* it has not said a word about this message yet */
+	unsigned losses;    /* quiet closes since the message began */
 	enum stage hearing; /* what its word is about; STAGE_COUNT: no word */
 	size_t told_rcpt; /* journal index of the last one told, or MEMBER_NONE */
 	unsigned aside_owed; /* answers to recipients outside the journal */
@@ -87,7 +87,7 @@ struct member {
 	struct verdict rcpt_verdict;
 	bool retell; /* believes in a refused recipient: told anew at data */
 	bool own_unknown; /* whether it is shown a recipient is not known yet */
-	bool retell_now; /* ... at once: it is out of the message by it */
+	bool retell_now;  /* ... at once: it is out of the message by it */
 	bool has_late;
 	struct verdict late;
 	bool skip_headers;
@@ -109,6 +109,8 @@ bool member_is_enforced(const struct member *m);
 bool member_is_going(const struct member *m);
 /* The connection to the child is gone: it has heard nothing. */
 void member_forget(struct member *m);
+/* It has heard nothing of the message: what it heard of connect and helo stays. */
+void member_forget_message(struct member *m);
 /* A message begins or is over: what is known of it is wiped. */
 void member_reset_message(struct member *m);
 /*

@@ -126,7 +126,7 @@ source = regexp:$T/regexes
 source = inline: localhost, .local"
 wrong "a file that is not there" "[table x]
 source = list:$T/none" \
-	'none: table "x": could not be opened: No such file or directory'
+	't.conf:9:10: table "x": none: could not be opened: No such file or directory'
 check "[table x]
 source = cidr:$T/badnets
 when = true"
