@@ -486,6 +486,16 @@ static bool must_cleanse(const struct kid *k, const struct op *op)
 	       (!k->joined && e && e->letter == SMFIC_ABORT);
 }
 
+/* Its joining, begun earlier, goes on while the MTA says something else. */
+static bool is_joining(const struct model *m, const struct kid *k)
+{
+	const struct event *e = next_event(k);
+
+	return k->loose && m->in_transaction && !k->joined && e &&
+	       e->letter == SMFIC_MAIL &&
+	       slice_equal(e->payload, m->mail->payload);
+}
+
 static struct outcome bring_once(struct model *m, struct kid *k,
 				 const struct op *op)
 {
@@ -502,7 +512,7 @@ static struct outcome bring_once(struct model *m, struct kid *k,
 		o.said = SAID_NOTHING;
 		return o;
 	}
-	if (for_message)
+	if (for_message || is_joining(m, k))
 		o = catch_up_message(m, k, op);
 	if (o.said != SAID_CONTINUE || !op)
 		return o;
@@ -568,7 +578,7 @@ void finish(struct model *m, struct kid *k)
 		k->at++;
 	if (e && e->letter == SMFIC_QUIT)
 		k->at++;
-	else if (!e && !k->conn->we_closed && !k->loose)
+	else if (!e && k->conn && !k->conn->we_closed && !k->loose)
 		wrong(m, k, "should be told QUIT");
 	if (next_event(k))
 		wrong(m, k, "was told %c where QUIT was due", next_letter(k));
