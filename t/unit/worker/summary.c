@@ -180,9 +180,10 @@ Test(summary, our_own_limits)
 	s.conf.milter_count = 1;
 	stand_begin(&s, MTA_POSTFIX);
 	cr_assert(stand_all(&s));
-	s.verdict = (struct verdict){ VERDICT_REJECT,
-				      SLICE_LIT("552 5.3.4 Too large"), -1,
-				      STAGE_EOM };
+	s.verdict = (struct verdict){ .kind = VERDICT_REJECT,
+				      .reply = SLICE_LIT("552 5.3.4 Too large"),
+				      .by = -1,
+				      .stage = STAGE_EOM };
 	expect_line("reject", HEAD " one=continue verdict=reject by=sekisho "
 				   "stage=eom reply=\"552 5.3.4 Too large\" "
 				   "edits=0 time=0ms");
