@@ -211,6 +211,7 @@ E2E_TESTS = \
 	t/e2e/34-joining-by-condition.t \
 	t/e2e/35-spf-then-greylist.t \
 	t/e2e/36-milters-behind.t \
+	t/e2e/37-recipients.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
@@ -270,6 +271,7 @@ EXTRA_DIST += \
 	t/e2e/34-joining-by-condition.t \
 	t/e2e/35-spf-then-greylist.t \
 	t/e2e/36-milters-behind.t \
+	t/e2e/37-recipients.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
