@@ -7,11 +7,11 @@ need_programs
 
 # ---- by the word of the child above
 start_child behind 'at eom do addheader "X-Behind" "1"'
-while read -r word then script; do
+while read -r word follows script; do
 	start_child "w_$word" "$script"
 	front '' "w_$word;on_failure=accept" "behind;when=milter(w_$word) = $word"
 	sent
-	if [ "$then" = joins ]; then
+	if [ "$follows" = joins ]; then
 		like "$word: the child below joins" "$(cat "$T/mta.out")" \
 			'"X-Behind"'
 	else
