@@ -335,7 +335,7 @@ void chain_begin_message(struct chain *c)
 		if (m->connection == CONNECTION_ACCEPTED)
 			facts_set_milter(&c->facts, i, FACT_MILTER_ACCEPT);
 		else if (c->book.skip_connection & UINT64_C(1) << i)
-			m->passed_over = true;
+			m->passed_over = m->skipped_by_rule = true;
 		if (m->mode == MODE_OFF || m->passed_over)
 			facts_set_milter(&c->facts, i, FACT_MILTER_SKIPPED);
 	}

@@ -44,7 +44,7 @@ void member_reset_message(struct member *m)
 	m->has_late = false;
 	m->said_late = false;
 	m->own_unknown = false;
-	m->passed_over = false;
+	m->passed_over = m->skipped_by_rule = false;
 	if (m->memos)
 		memset(m->memos, 0,
 		       cond_memos(m->conf->when) * sizeof(*m->memos));

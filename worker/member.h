@@ -59,6 +59,7 @@ struct member {
 
 	/* this connection of the MTA */
 	bool joined;
+	bool skipped_by_rule;
 	bool passed_over;	 /* its condition is false for this message */
 	struct cond_memo *memos; /* of its condition, for this message */
 	enum member_connection connection;

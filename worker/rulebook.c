@@ -18,6 +18,7 @@ bool rulebook_begin_session(struct rulebook *b, struct arena *session)
 	b->headers = NULL;
 	b->quarantine = NULL;
 	b->skip_connection = 0;
+	b->accepts_connection = b->accepts_message = false;
 	return rule_state_init(&b->state, b->rules, session);
 }
 
@@ -31,6 +32,7 @@ void rulebook_begin_message(struct rulebook *b)
 	b->of_message = NULL;
 	b->headers = NULL;
 	b->quarantine = NULL;
+	b->accepts_message = false;
 	rule_state_begin_message(&b->state, b->rules);
 }
 
@@ -92,7 +94,7 @@ static void skip_members(struct chain *c, enum stage stage, uint64_t skip)
 
 		if (!(skip & UINT64_C(1) << i))
 			continue;
-		m->passed_over = true;
+		m->passed_over = m->skipped_by_rule = true;
 		if (c->journal->has_mail)
 			facts_set_milter(&c->facts, i, FACT_MILTER_SKIPPED);
 		if (m->joined && m->state == MEMBER_GOING) {
@@ -108,6 +110,10 @@ static void skip_members(struct chain *c, enum stage stage, uint64_t skip)
 /* A rule's accept: the children's words so far stand, no more are asked. */
 static void accept_for_all(struct chain *c, enum stage stage)
 {
+	if (stage <= STAGE_HELO)
+		c->book.accepts_connection = true;
+	else
+		c->book.accepts_message = true;
 	for (unsigned i = 0; i < c->count; i++) {
 		struct member *m = &c->members[i];
 
@@ -115,7 +121,7 @@ static void accept_for_all(struct chain *c, enum stage stage)
 			m->connection = CONNECTION_ACCEPTED;
 		if (m->state != MEMBER_GOING)
 			continue;
-		m->passed_over = true;
+		m->passed_over = m->skipped_by_rule = true;
 		m->left = m->view;
 		if (m->joined)
 			m->state = MEMBER_RELEASED;
@@ -179,7 +185,8 @@ enum rulebook_said rulebook_run(struct chain *c, enum stage stage, bool behind,
 	struct rule_effects effects;
 	bool ok;
 
-	if (!rules_count(c->book.rules))
+	if (!rules_count(c->book.rules) || c->book.accepts_connection ||
+	    c->book.accepts_message)
 		return RULES_SILENT;
 	if (stage == STAGE_RCPT) {
 		recipient = facts_address(

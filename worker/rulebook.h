@@ -34,6 +34,8 @@ struct rulebook {
 	struct rulebook_macro *of_message;
 	struct rule_header *headers;   /* in order */
 	struct rule_note *quarantine;  /* in order */
+	bool accepts_connection; /* an accept at connect or helo: no rule any more */
+	bool accepts_message;
 	uint64_t skip_connection;      /* bit i: milter i is left out */
 	struct buf pairs; /* macros of one packet, while it is put together */
 };

@@ -34,9 +34,10 @@ static void add_word(struct buf *line, const struct member *m)
 	else if (m->state == MEMBER_DONE)
 		buf_printf(line, "continue");
 	else
-		buf_printf(line, m->passed_over ? "skip(condition)" :
-				 m->asked	? "released" :
-						  "skip(not reached)");
+		buf_printf(line, m->skipped_by_rule ? "skip(rule)" :
+				 m->passed_over	    ? "skip(condition)" :
+				 m->asked	    ? "released" :
+						      "skip(not reached)");
 }
 
 static void add_member(struct buf *line, const struct member *m)
