@@ -28,6 +28,8 @@ TEST_CFLAGS = $(AM_CFLAGS) -Wno-undef -Wno-conversion -Wno-cast-qual \
 	-Wno-shadow -Wno-missing-prototypes
 
 UNIT_SUPPORT = \
+	t/unit/support/cond_play.c \
+	t/unit/support/cond_play.h \
 	t/unit/support/describe.c \
 	t/unit/support/describe.h \
 	t/unit/support/expect_log.c \
@@ -43,8 +45,6 @@ check_PROGRAMS += t/unit/test_shared
 UNIT_TESTS += t/unit/test_shared
 t_unit_test_shared_SOURCES = \
 	$(UNIT_SUPPORT) \
-	t/unit/support/cond_play.c \
-	t/unit/support/cond_play.h \
 	t/unit/shared/arena.c \
 	t/unit/shared/board.c \
 	t/unit/shared/buf.c \
@@ -141,8 +141,7 @@ else
 FUZZ_MAIN = t/fuzz/replay.c
 endif
 check_PROGRAMS += t/fuzz/fuzz_cond_parse
-t_fuzz_fuzz_cond_parse_SOURCES = t/fuzz/fuzz_cond_parse.c \
-	t/unit/support/cond_play.c t/unit/support/cond_play.h $(FUZZ_MAIN)
+t_fuzz_fuzz_cond_parse_SOURCES = t/fuzz/fuzz_cond_parse.c $(FUZZ_MAIN)
 t_fuzz_fuzz_cond_parse_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 t_fuzz_fuzz_cond_parse_LDADD = $(SHARED)
 check_PROGRAMS += t/fuzz/fuzz_conf_read
@@ -238,6 +237,7 @@ E2E_TESTS = \
 	t/e2e/77-hostile-mta.t \
 	t/e2e/79-refused-recipients.t \
 	t/e2e/80-rights.t \
+	t/e2e/81-journal.t \
 	t/e2e/90-fuzz-replay.t
 
 TESTS += $(UNIT_TESTS) $(E2E_TESTS)
@@ -299,6 +299,7 @@ EXTRA_DIST += \
 	t/e2e/77-hostile-mta.t \
 	t/e2e/79-refused-recipients.t \
 	t/e2e/80-rights.t \
+	t/e2e/81-journal.t \
 	t/e2e/90-fuzz-replay.t \
 	t/lib/account.py \
 	t/lib/banned.txt \
