@@ -28,8 +28,6 @@ TEST_CFLAGS = $(AM_CFLAGS) -Wno-undef -Wno-conversion -Wno-cast-qual \
 	-Wno-shadow -Wno-missing-prototypes
 
 UNIT_SUPPORT = \
-	t/unit/support/cond_play.c \
-	t/unit/support/cond_play.h \
 	t/unit/support/describe.c \
 	t/unit/support/describe.h \
 	t/unit/support/expect_log.c \
@@ -45,6 +43,8 @@ check_PROGRAMS += t/unit/test_shared
 UNIT_TESTS += t/unit/test_shared
 t_unit_test_shared_SOURCES = \
 	$(UNIT_SUPPORT) \
+	t/unit/support/cond_play.c \
+	t/unit/support/cond_play.h \
 	t/unit/shared/arena.c \
 	t/unit/shared/board.c \
 	t/unit/shared/buf.c \
@@ -141,7 +141,8 @@ else
 FUZZ_MAIN = t/fuzz/replay.c
 endif
 check_PROGRAMS += t/fuzz/fuzz_cond_parse
-t_fuzz_fuzz_cond_parse_SOURCES = t/fuzz/fuzz_cond_parse.c $(FUZZ_MAIN)
+t_fuzz_fuzz_cond_parse_SOURCES = t/fuzz/fuzz_cond_parse.c \
+	t/unit/support/cond_play.c t/unit/support/cond_play.h $(FUZZ_MAIN)
 t_fuzz_fuzz_cond_parse_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 t_fuzz_fuzz_cond_parse_LDADD = $(SHARED)
 check_PROGRAMS += t/fuzz/fuzz_conf_read

@@ -3,10 +3,6 @@ noinst_LIBRARIES += tool/libplay.a
 tool_libplay_a_SOURCES = \
 	tool/eml.c \
 	tool/eml.h \
-	tool/explain.c \
-	tool/explain.h \
-	tool/explain_options.c \
-	tool/explain_print.c \
 	tool/listener.c \
 	tool/listener.h \
 	tool/milter_facts.c \
@@ -41,8 +37,7 @@ tool_libplay_a_SOURCES = \
 	tool/options.c \
 	tool/options.h \
 	tool/script.c \
-	tool/script.h \
-	tool/sekishoctl.c
+	tool/script.h
 
 bin_PROGRAMS += sekisho-mta
 sekisho_mta_SOURCES = tool/sekisho-mta.c
@@ -51,5 +46,20 @@ sekisho_mta_LDADD = tool/libplay.a $(SHARED)
 bin_PROGRAMS += sekisho-milter
 sekisho_milter_SOURCES = tool/sekisho-milter.c
 sekisho_milter_LDADD = tool/libplay.a $(SHARED)
+
+# Not with libplay.a: what plays a milter has facts of its own, whose functions
+# have the same names.
+bin_PROGRAMS += sekishoctl
+sekishoctl_SOURCES = \
+	tool/eml.c \
+	tool/eml.h \
+	tool/explain.c \
+	tool/explain.h \
+	tool/explain_options.c \
+	tool/explain_print.c \
+	tool/options.c \
+	tool/options.h \
+	tool/sekishoctl.c
+sekishoctl_LDADD = $(SHARED)
 
 EXTRA_DIST += tool/README.md
