@@ -212,6 +212,7 @@ E2E_TESTS = \
 	t/e2e/35-spf-then-greylist.t \
 	t/e2e/36-milters-behind.t \
 	t/e2e/37-recipients.t \
+	t/e2e/38-rules.t \
 	t/e2e/39-tables-and-limits.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
@@ -274,6 +275,7 @@ EXTRA_DIST += \
 	t/e2e/35-spf-then-greylist.t \
 	t/e2e/36-milters-behind.t \
 	t/e2e/37-recipients.t \
+	t/e2e/38-rules.t \
 	t/e2e/39-tables-and-limits.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
