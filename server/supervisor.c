@@ -66,6 +66,7 @@ struct supervisor {
 	int pid_fd;
 	int tell_ready; /* see supervisor_how; ours now */
 	uint64_t next_tick;
+	bool table_missing[CONF_TABLES_MAX];
 	uint64_t next_look; /* CLOCK_NEVER: only when something happens */
 	uint64_t deadline;  /* of the present phase */
 	unsigned told_alive; /* what the service manager was told last */
@@ -359,14 +360,32 @@ static void tell_table(void *context, const char *file, unsigned line,
 	log_warn("%s:%u: %s; the table stays as it was", file, line, text);
 }
 
+/* Told once when the file goes, and once when it is back. */
+static void look_for_file(struct supervisor *s, size_t i)
+{
+	const char *path = table_path(s->conf->tables[i].table);
+	bool missing = *path && access(path, F_OK) != 0;
+
+	if (missing == s->table_missing[i])
+		return;
+	s->table_missing[i] = missing;
+	if (missing)
+		log_warn("%s is gone: table \"%s\" stays as it was", path,
+			 s->conf->tables[i].name);
+	else
+		log_info("%s is back", path);
+}
+
 /* Files of tables that have changed; workers take them up by themselves. */
-static void look_at_tables(const struct conf *conf)
+static void look_at_tables(struct supervisor *s)
 {
 	const struct table_report report = { tell_table, NULL };
+	const struct conf *conf = s->conf;
 
 	for (size_t i = 0; i < conf->table_count; i++) {
 		struct table *t = conf->tables[i].table;
 
+		look_for_file(s, i);
 		if (table_changed(t) && table_reload(t, &report))
 			log_info("table \"%s\" read again: %zu entries",
 				 conf->tables[i].name, table_count(t));
@@ -382,7 +401,7 @@ static void tick(struct supervisor *s)
 	s->next_tick = now + TICK;
 	if (s->phase == PHASE_RUN)
 		look_for_lost_wakeup(s);
-	look_at_tables(s->conf);
+	look_at_tables(s);
 	tell_manager(s);
 }
 
