@@ -207,6 +207,7 @@ E2E_TESTS = \
 	t/e2e/30-explain.t \
 	t/e2e/31-conditions-settings.t \
 	t/e2e/32-s25r-postfix.t \
+	t/e2e/33-spamass-by-size.t \
 	t/e2e/33-time-and-size.t \
 	t/e2e/34-joining-by-condition.t \
 	t/e2e/35-spf-then-greylist.t \
@@ -270,6 +271,7 @@ EXTRA_DIST += \
 	t/e2e/30-explain.t \
 	t/e2e/31-conditions-settings.t \
 	t/e2e/32-s25r-postfix.t \
+	t/e2e/33-spamass-by-size.t \
 	t/e2e/33-time-and-size.t \
 	t/e2e/34-joining-by-condition.t \
 	t/e2e/35-spf-then-greylist.t \
