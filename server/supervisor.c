@@ -386,7 +386,12 @@ static void look_at_tables(struct supervisor *s)
 		struct table *t = conf->tables[i].table;
 
 		look_for_file(s, i);
-		if (table_changed(t) && table_reload(t, &report))
+		if (!table_changed(t) || !table_reload(t, &report))
+			continue;
+		if (!table_count(t))
+			log_warn("table \"%s\" read again: nothing is left in %s",
+				 conf->tables[i].name, table_path(t));
+		else
 			log_info("table \"%s\" read again: %zu entries",
 				 conf->tables[i].name, table_count(t));
 	}
