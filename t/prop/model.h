@@ -123,6 +123,7 @@ _Noreturn void wrong(struct model *m, const struct kid *k, const char *format,
 		     ...) __attribute__((format(printf, 3, 4)));
 
 /* model_talk.c: reading the record of one child */
+uint64_t horizon(const struct model *m);
 const struct event *next_event(const struct kid *k);
 /* A connection that was begun for nothing and used for nothing. */
 bool came_to_nothing(const struct conn *c);

@@ -43,7 +43,8 @@ static void stop_walk(struct model *m, struct kid *k, struct walk *w,
 	w->event = e;
 	w->last_seq = e->seq;
 	k->in_message = false;
-	while (is_content(next_event(k))) {
+	while (is_content(next_event(k)) &&
+	       next_event(k)->seq < horizon(m)) {
 		k->at++;
 		more = true;
 	}

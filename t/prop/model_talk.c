@@ -42,7 +42,7 @@ static char next_letter(const struct kid *k)
  * What is heard later belongs to something later: wherever a child may have
  * been left in the middle of something, the MTA lets it settle (play.c).
  */
-static uint64_t horizon(const struct model *m)
+uint64_t horizon(const struct model *m)
 {
 	const struct run *run = m->run;
 	unsigned i = m->now ? (unsigned)(m->now - run->exchanges) + 1 :
@@ -53,31 +53,13 @@ static uint64_t horizon(const struct model *m)
 	return i < run->exchange_count ? run->exchanges[i].seq : UINT64_MAX;
 }
 
-/* Which message the first thing said about one belongs to; -1: none was. */
-static int message_of(const struct conn *c)
-{
-	for (size_t i = 0; i < c->count; i++) {
-		const struct event *e = &c->events[i];
-
-		if (e->letter == SMFIC_MAIL)
-			return e->payload.data[2] - '0';
-		if (e->letter == SMFIC_RCPT)
-			return e->payload.data[5] - '0';
-	}
-	return -1;
-}
-
-/* Opened now, though we may have heard of it later? */
+/* Opened because of the command at hand? */
 static bool is_of_now(const struct model *m, const struct kid *k,
 		      const struct conn *c)
 {
-	int message = message_of(c);
+	uint64_t limit = k->now_only ? m->now->answer_seq : horizon(m);
 
-	if (k->now_only)
-		return c->count && c->events[0].seq < m->now->answer_seq;
-	if (message >= 0 && m->mail)
-		return message == (int)m->mail->message;
-	return c->count && c->events[0].seq < horizon(m);
+	return c->count && c->events[0].seq < limit;
 }
 
 bool came_to_nothing(const struct conn *c)
@@ -491,7 +473,7 @@ static bool is_joining(const struct model *m, const struct kid *k)
 {
 	const struct event *e = next_event(k);
 
-	return k->loose && m->in_transaction && !k->joined && e &&
+	return (k->loose || k->dirty) && m->in_transaction && !k->joined && e &&
 	       e->letter == SMFIC_MAIL &&
 	       slice_equal(e->payload, m->mail->payload);
 }
@@ -512,7 +494,11 @@ static struct outcome bring_once(struct model *m, struct kid *k,
 		o.said = SAID_NOTHING;
 		return o;
 	}
-	if (for_message || is_joining(m, k))
+	if (is_joining(m, k))
+		for_message = true;
+	if (for_message && !k->in_message)
+		k->dirty = false;
+	if (for_message)
 		o = catch_up_message(m, k, op);
 	if (o.said != SAID_CONTINUE || !op)
 		return o;
