@@ -123,4 +123,29 @@ is "... heard two, on one connection" "$(heard good)" \
 	"connect helo mail rcpt data header eoh eom mail rcpt data header eoh eom"
 like "... the second line tells" "$(line 2)" 'good=skip\(condition\)'
 like "... the third, too" "$(line 3)" 'good=continue'
+front '' above 'good;when=helo = one.test'
+played "another HELO, another answer" 'helo "one.test"; mail; eom
+	helo "two.test"; mail; eom; helo "one.test"; mail; eom; expect continue'
+is "... the child hears the first and the third" \
+	"$(log_since good | grep -o ' helo .*' | paste -sd' ')" \
+	" helo one.test  helo one.test"
+like "... the second line tells" "$(line 2)" 'good=skip\(condition\)'
+
+# ---- in other modes, and when it is not there
+front '' above 'no_message;mode=evaluate;when=size < 100K' \
+	'good;when=size < 100K'
+play
+like "evaluate: shown to it late, without effect" "$(line)" \
+	'\(no_message=reject@eom.*\) good=continue.* verdict=accept'
+while read -r wanted policy when; do
+	front '' above "gone;socket=unix:$T/none.sock;on_failure=$policy;when=$when"
+	play
+	is "not there, $policy, $when" "$MTA_STATUS" "$wanted"
+done <<'END'
+11 tempfail size < 100K
+0 tempfail size > 100K
+13 quarantine header("Subject")
+0 accept header_now("X-Above")
+10 reject sender
+END
 done_testing

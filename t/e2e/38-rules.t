@@ -139,6 +139,18 @@ played "skip at connect: for the connection" \
 	'eom; expect continue; mail; eom; expect continue'
 is "... it was not connected to" "$(log_since no)" ""
 
+front '' "no$(rule r 'sender = a@x.test' 'skip no')"
+played "skip at mail: for that message, again and again" \
+	'mail "<a@x.test>"; eom; expect continue
+	mail "<b@x.test>"; eom; expect reply "550*"
+	mail "<a@x.test>"; eom; expect continue
+	mail "<b@x.test>"; eom; expect reply "550*"'
+front '' "no$(rule r 'recipient = a@x.test' 'skip no')"
+played "skip at rcpt: for the message" \
+	'rcpt "<b@x.test>"; rcpt "<a@x.test>"; rcpt "<c@x.test>"
+	eom; expect continue
+	mail; rcpt "<b@x.test>"; eom; expect reply "550*"'
+
 # ---- macros: this stage, later ones, and on replay
 macros() { # CHILD NAME: the stages with which it came, with its value
 	log_since "$1" | sed -n 's/^s[0-9]* m\{0,1\}[0-9]* *macro \([a-z]*\) /\1 /p' |
@@ -211,6 +223,29 @@ is "a rule by a header that a child added" "$(mta_verdict)" reject@eom
 front '' 'adds' "c$(rule a 'header_now("X-Child") = 1' 'tempfail')"
 sent
 is "... by the message as the children leave it" "$(mta_verdict)" tempfail@eom
+
+front '' "c$(rule p 'client_addr' 'score 5')$(rule m 'sender' 'score 1')$(
+	rule q 'score >= 7' 'reject 550 5.7.1 seven')$(
+	rule b 'score >= 5 and sender = b@x.test' 'reject 550 5.7.1 {score}')"
+played "points of the connection count for each message, a message's do not" \
+	'mail "<a@x.test>"; eom; expect continue
+	mail "<a@x.test>"; eom; expect continue
+	mail "<b@x.test>"; expect reply "550 5.7.1 6"'
+
+# ---- content is looked at as a reader would
+printf 'Subject: =?utf-8?B?%s?=\nContent-Transfer-Encoding: base64\n\n%s\n' \
+	"$(printf 'gr\303\274\303\237e' | base64)" \
+	"$(echo 'oh hello you' | base64)" >"$T/coded.eml"
+while read -r wanted when; do
+	front '' "c$(rule r "$when" discard)"
+	sent "$T/coded.eml"
+	is "coded: $when" "$(mta_verdict)" "$wanted"
+done <<'END'
+discard@eom body ~ /oh hello/
+discard@eom header("subject") ~ /^GR\x{fc}\x{df}E$/iu
+accept@eom header("subject") ~ /utf-8/
+accept@eom body ~ /oh  hello/
+END
 
 # ---- on_unknown: a rule that cannot be told does not fire, unless it says so
 printf 'Subject: s\nX-Evil: %s!\n\nbody\n' "$(printf 'a%.0s' {1..60})" \
