@@ -89,7 +89,7 @@ ok "... every problem with its line" in_file '/cidr:3' "$SEKISHO_LOG"
 printf '/fine/ x\n/(/ y\nif /a/\n' | write "$T/regexp"
 broken subjects '/regexp:2' verdict_is reject@eom "$T/mail.eml"
 mv "$T/list" "$T/list.away"
-ok "a file that is not there: the one before stays in force" \
+broken unwanted '/list is gone: table "unwanted" stays' \
 	verdict_is reject@mail --sender new@x.test
 like "all of that is a warning to look at" \
 	"$(grep -E "$T/(cidr|regexp):" "$SEKISHO_LOG")" 'warning: .*stays as it was'
