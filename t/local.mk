@@ -238,6 +238,7 @@ E2E_TESTS = \
 	t/e2e/75-abort.t \
 	t/e2e/76-postfix-load.t \
 	t/e2e/77-hostile-mta.t \
+	t/e2e/78-rules-over-messages.t \
 	t/e2e/79-refused-recipients.t \
 	t/e2e/80-rights.t \
 	t/e2e/81-journal.t \
@@ -302,6 +303,7 @@ EXTRA_DIST += \
 	t/e2e/75-abort.t \
 	t/e2e/76-postfix-load.t \
 	t/e2e/77-hostile-mta.t \
+	t/e2e/78-rules-over-messages.t \
 	t/e2e/79-refused-recipients.t \
 	t/e2e/80-rights.t \
 	t/e2e/81-journal.t \

@@ -423,6 +423,7 @@ void chain_end_message(struct chain *c)
 			m->joined = false;
 	}
 	facts_end_message(&c->facts);
+	rulebook_end_message(&c->book);
 	c->content = false;
 	c->event = STAGE_COUNT;
 }

@@ -8,6 +8,12 @@ static void no_space(struct message *m, int reason)
 	m->no_space = reason ? reason : ENOMEM;
 }
 
+static void too_large(struct message *m, const char *limit)
+{
+	m->trouble = MESSAGE_TOO_LARGE;
+	m->limit = limit;
+}
+
 void message_begin(struct message *m, struct arena *arena,
 		   const struct conf *conf, enum mta mta)
 {
@@ -34,9 +40,12 @@ void message_add_header(struct message *m, struct slice name,
 		return;
 	m->header_count++;
 	m->header_bytes += name.len + value.len;
-	if (m->header_count > m->conf->headers_max ||
-	    m->header_bytes > m->conf->headers_size_max) {
-		m->trouble = MESSAGE_TOO_LARGE;
+	if (m->header_count > m->conf->headers_max) {
+		too_large(m, "headers_max");
+		return;
+	}
+	if (m->header_bytes > m->conf->headers_size_max) {
+		too_large(m, "headers_size_max");
 		return;
 	}
 	if (!arena_copy(m->arena, name, &name_copy) ||
@@ -58,7 +67,7 @@ void message_add_body(struct message *m, struct slice bytes)
 	case BODY_OK:
 		break;
 	case BODY_TOO_LARGE:
-		m->trouble = MESSAGE_TOO_LARGE;
+		too_large(m, "message_max");
 		break;
 	case BODY_NO_SPACE:
 		no_space(m, errno);

@@ -39,7 +39,8 @@ struct message {
 	unsigned header_count;
 	uint64_t header_bytes;
 	enum message_trouble trouble;
-	int no_space; /* errno, with MESSAGE_NO_SPACE */
+	int no_space;	   /* errno, with MESSAGE_NO_SPACE */
+	const char *limit; /* the setting, with MESSAGE_TOO_LARGE */
 };
 
 /* Begins a message; the arena is the message's and already reset. */

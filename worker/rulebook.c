@@ -29,11 +29,16 @@ void rulebook_begin_helo(struct rulebook *b)
 
 void rulebook_begin_message(struct rulebook *b)
 {
+	rulebook_end_message(b);
+	rule_state_begin_message(&b->state, b->rules);
+}
+
+void rulebook_end_message(struct rulebook *b)
+{
 	b->of_message = NULL;
 	b->headers = NULL;
 	b->quarantine = NULL;
 	b->accepts_message = false;
-	rule_state_begin_message(&b->state, b->rules);
 }
 
 /* ---- carrying out ---- */

@@ -51,6 +51,8 @@ void rulebook_init(struct rulebook *b, const struct rules *rules);
 bool rulebook_begin_session(struct rulebook *b, struct arena *session);
 void rulebook_begin_helo(struct rulebook *b);
 void rulebook_begin_message(struct rulebook *b);
+/* Before the message's arena is reset: nothing points into it any more. */
+void rulebook_end_message(struct rulebook *b);
 
 /*
  * Runs the rules of a stage, before its milters or behind them.  No memory

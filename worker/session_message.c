@@ -46,13 +46,14 @@ static void give_grace(struct session *s)
 
 static void wipe_message(struct session *s)
 {
+	/* First: killed from here on, we have lost nothing any more. */
+	board_note_text(s->slot, slice_str(s->summary.client), SLICE_EMPTY,
+			SLICE_EMPTY);
+	board_note_stage(s->slot, STAGE_COUNT, BOARD_NO_CHILD);
 	chain_end_message(&s->chain);
 	journal_end_message(&s->journal);
 	message_end(&s->message);
 	arena_reset(&s->message_arena);
-	board_note_text(s->slot, slice_str(s->summary.client), SLICE_EMPTY,
-			SLICE_EMPTY);
-	board_note_stage(s->slot, STAGE_COUNT, BOARD_NO_CHILD);
 	s->summary.queue_id[0] = '\0';
 	s->summary.quarantine = SLICE_EMPTY;
 	s->summary.edits = 0;
@@ -220,6 +221,7 @@ static struct verdict own_verdict(const struct session *s)
 			     .stage = STAGE_EOM };
 
 	if (s->message.trouble == MESSAGE_TOO_LARGE) {
+		log_info("message is over %s", s->message.limit);
 		v.kind = VERDICT_REJECT;
 		v.reply = SLICE_LIT("552 5.3.4 Message too large");
 	} else if (s->message.trouble == MESSAGE_NO_SPACE) {

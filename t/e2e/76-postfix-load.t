@@ -68,9 +68,12 @@ ok "the log accounts for what was taken ($accepted + $lost)" \
 	test "$accepted" -le $N -a "$((accepted + lost))" -ge $N
 ok "... the dead child's messages were put off ($put_off)" \
 	test "$put_off" -ge 1
+# A worker killed right behind its line is told as lost as well: rather one line
+# too many than none.
 is "... each queue id has one line at most" "$(
-	sed -nE 's/^sekishod\[[0-9]+\]: ([^ ]+): from=.* verdict=.*/\1/p' \
-		"$SEKISHO_LOG" | grep -v NOQUEUE | sort | uniq -d | wc -l)" 0
+	grep -v ' verdict=lost ' "$SEKISHO_LOG" |
+		sed -nE 's/^sekishod\[[0-9]+\]: ([^ ]+): from=.* verdict=.*/\1/p' |
+		grep -v NOQUEUE | sort | uniq -d | wc -l)" 0
 unaccounted=0
 while read -r _ _ id _; do
 	grep -q ": $id: from=" "$SEKISHO_LOG" || unaccounted=$((unaccounted + 1))
