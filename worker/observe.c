@@ -93,12 +93,23 @@ bool observe_mail(struct facts *f, const struct journal *j,
 	return true;
 }
 
-bool observe_rcpt(struct facts *f, const struct journal *j)
+void observe_rcpt(struct facts *f, const struct journal *j)
 {
-	const struct journal_rcpt *r = &j->rcpts[j->rcpt_count - 1];
+	take_macros(f, STAGE_RCPT, &j->rcpts[j->rcpt_count - 1].macros);
+}
 
-	take_macros(f, STAGE_RCPT, &r->macros);
-	return facts_add_recipient(f, r->envelope.address);
+bool observe_accepted(struct facts *f, const struct journal *j)
+{
+	return facts_add_recipient(f,
+				   j->rcpts[j->rcpt_count - 1].envelope.address);
+}
+
+void observe_refused(struct facts *f, const struct journal *j)
+{
+	facts_set_macros(f, STAGE_RCPT, SLICE_EMPTY);
+	for (size_t i = 0; i < j->rcpt_count; i++)
+		if (j->rcpts[i].state == RCPT_ACCEPTED)
+			take_macros(f, STAGE_RCPT, &j->rcpts[i].macros);
 }
 
 void observe_data(struct facts *f, const struct journal *j)

@@ -20,8 +20,12 @@ void observe_helo(struct facts *f, const struct journal *j);
 /* Also reads clock and pool, once for the whole message. */
 bool observe_mail(struct facts *f, const struct journal *j,
 		  const struct message *m, const struct worker_env *env);
-/* The recipient at hand was accepted. */
-bool observe_rcpt(struct facts *f, const struct journal *j);
+/* The recipient at hand: its macros, for rules about it. */
+void observe_rcpt(struct facts *f, const struct journal *j);
+/* It was accepted, and counts from now on. */
+bool observe_accepted(struct facts *f, const struct journal *j);
+/* It was refused: the macros are those of the last one accepted again. */
+void observe_refused(struct facts *f, const struct journal *j);
 void observe_data(struct facts *f, const struct journal *j);
 void observe_end_of_headers(struct facts *f, const struct journal *j);
 /*

@@ -199,7 +199,9 @@ void session_on_rcpt(struct session *s, const struct command *cmd)
 		session_refuse_message(s, &v);
 		return;
 	}
+	observe_rcpt(&s->chain.facts, &s->journal);
 	if (choose_is_mixed(&s->chain)) {
+		observe_refused(&s->chain.facts, &s->journal);
 		journal_rcpt_answered(&s->journal, false, -1);
 		session_count(s, COUNT_RECIPIENTS_REFUSED, 1);
 		session_answer(s, &mixed);
@@ -208,8 +210,9 @@ void session_on_rcpt(struct session *s, const struct command *cmd)
 	if (!put_to_all(s, STAGE_RCPT, &v))
 		return;
 	chain_rcpt_answered(&s->chain, &v);
-	if (v.kind == VERDICT_CONTINUE &&
-	    !observe_rcpt(&s->chain.facts, &s->journal))
+	if (v.kind != VERDICT_CONTINUE)
+		observe_refused(&s->chain.facts, &s->journal);
+	else if (!observe_accepted(&s->chain.facts, &s->journal))
 		session_no_memory(s);
 	session_count(s,
 		      v.kind == VERDICT_CONTINUE ? COUNT_RECIPIENTS :
