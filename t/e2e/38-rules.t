@@ -55,6 +55,13 @@ played "... and each message anew" \
 	mail; rcpt "<no@x.test>"; expect reply "550*"
 	rcpt "<yes@x.test>"; eom; expect continue'
 
+front '' "c$(rule r 'macro({rcpt_host}) = b.test' 'reject 550 5.1.1 not at {macro("{rcpt_host}")}')"
+played "by a macro of the recipient: that one only" \
+	'rcpt "<x@a.test>"; expect continue
+	rcpt "<y@b.test>"; expect reply "550 5.1.1 not at b.test"
+	eom; expect continue'
+is "... the refused one is not heard of" "$(heard_rcpts c)" "x@a.test"
+
 # ---- discard
 front '' "c$(rule r 'sender' discard)"
 sent
