@@ -32,6 +32,19 @@ static bool is_content(const struct event *e)
 	return e && strchr("LNBE", e->letter);
 }
 
+/* When the MTA begins with the content of the next message. */
+static uint64_t next_content(const struct model *m)
+{
+	const struct run *run = m->run;
+	unsigned i = m->now ? (unsigned)(m->now - run->exchanges) + 1 :
+			      run->exchange_count;
+
+	for (; i < run->exchange_count; i++)
+		if (strchr("LNBE", run->exchanges[i].op->letter))
+			return run->exchanges[i].seq;
+	return UINT64_MAX;
+}
+
 /* A final answer in the middle: what was on its way may still arrive, but
  * then it is out of step and must be closed (design 3, "Step"). */
 static void stop_walk(struct model *m, struct kid *k, struct walk *w,
@@ -44,7 +57,7 @@ static void stop_walk(struct model *m, struct kid *k, struct walk *w,
 	w->last_seq = e->seq;
 	k->in_message = false;
 	while (is_content(next_event(k)) &&
-	       next_event(k)->seq < horizon(m)) {
+	       next_event(k)->seq < next_content(m)) {
 		k->at++;
 		more = true;
 	}
@@ -52,6 +65,15 @@ static void stop_walk(struct model *m, struct kid *k, struct walk *w,
 		wrong(m, k, "is out of step and should have been closed");
 	if (!next_event(k))
 		k->live = false;
+}
+
+/* What it heard next, if it is of this message. */
+static const struct event *content_event(const struct model *m,
+					 const struct kid *k)
+{
+	const struct event *e = next_event(k);
+
+	return k->loose && e && e->seq > horizon(m) ? NULL : e;
 }
 
 /* One content event that is right; true: the walk goes on. */
@@ -78,10 +100,10 @@ static bool step(struct model *m, struct kid *k, struct walk *w,
 static bool misses(struct model *m, struct kid *k, struct walk *w, char letter,
 		   const char *what)
 {
-	const struct event *e = next_event(k);
+	const struct event *e = content_event(m, k);
 
 	w->said = SAID_NOTHING;
-	if (!e && k->conn->we_closed) { /* it had gone before */
+	if (!next_event(k) && k->conn->we_closed) { /* it had gone before */
 		k->live = false;
 		w->said = SAID_FAILED;
 		return false;
@@ -104,7 +126,7 @@ static bool walk_headers(struct model *m, struct kid *k, struct walk *w,
 		return true;
 	for (int i = headers_next(l, -1); i >= 0; i = headers_next(l, i)) {
 		struct slice due = header_payload(m, k, &l->h[i]);
-		const struct event *e = next_event(k);
+		const struct event *e = content_event(m, k);
 		bool fits = e && e->letter == SMFIC_HEADER &&
 			    slice_equal(e->payload, due);
 
@@ -121,7 +143,7 @@ static bool walk_headers(struct model *m, struct kid *k, struct walk *w,
 
 static bool walk_eoh(struct model *m, struct kid *k, struct walk *w)
 {
-	const struct event *e = next_event(k);
+	const struct event *e = content_event(m, k);
 	bool skipping = false;
 
 	if (withheld(k, SMFIC_EOH))
@@ -141,7 +163,7 @@ static bool walk_body(struct model *m, struct kid *k, struct walk *w,
 	if (withheld(k, SMFIC_BODY))
 		return true;
 	while (at < body.len) {
-		const struct event *e = next_event(k);
+		const struct event *e = content_event(m, k);
 		bool fits = e && e->letter == SMFIC_BODY &&
 			    slice_equal(e->payload,
 					slice_head(slice_from(body, at),
@@ -160,7 +182,7 @@ static bool walk_body(struct model *m, struct kid *k, struct walk *w,
 
 static void walk_end(struct model *m, struct kid *k, struct walk *w)
 {
-	const struct event *e = next_event(k);
+	const struct event *e = content_event(m, k);
 
 	if (!m->eom || !e || e->letter != SMFIC_BODYEOB) {
 		misses(m, k, w, SMFIC_BODYEOB, "end of message");
@@ -632,7 +654,7 @@ static void overtaken(struct model *m, struct kid *k, struct content c,
 
 	k->loose = true;
 	glance(m, k, c, !sees_none);
-	if (is_content(next_event(k)))
+	if (is_content(content_event(m, k)))
 		wrong(m, k, "was shown content that another had refused");
 	release(m, k);
 }

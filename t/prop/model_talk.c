@@ -464,6 +464,8 @@ static bool must_cleanse(const struct kid *k, const struct op *op)
 
 	if (!k->dirty)
 		return false;
+	if (op && strchr("CHU", op->letter))
+		return !k->joined && e && e->letter == SMFIC_ABORT;
 	return !op || op->letter == SMFIC_DATA || !k->in_message ||
 	       (!k->joined && e && e->letter == SMFIC_ABORT);
 }
@@ -490,9 +492,12 @@ static struct outcome bring_once(struct model *m, struct kid *k,
 		o = catch_up_connection(m, k, op);
 	if (o.said != SAID_CONTINUE)
 		return o;
-	if (for_message && must_cleanse(k, op) && !cleanse(m, k)) {
-		o.said = SAID_NOTHING;
-		return o;
+	if (must_cleanse(k, op)) {
+		for_message = true;
+		if (!cleanse(m, k)) {
+			o.said = SAID_NOTHING;
+			return o;
+		}
 	}
 	if (is_joining(m, k))
 		for_message = true;
@@ -513,7 +518,7 @@ static struct outcome bring_once(struct model *m, struct kid *k,
 struct outcome bring(struct model *m, struct kid *k, const struct op *op)
 {
 	bool was_live = k->live || k->stray;
-	bool surely = k->used && !k->joined;
+	bool surely = k->live && k->used && !k->joined;
 	struct outcome o = bring_once(m, k, op);
 
 	if (op && strchr("UH", op->letter))
