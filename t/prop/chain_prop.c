@@ -25,6 +25,7 @@
 #define CASES_DEFAULT	2500u
 #define SECONDS_DEFAULT 50u
 #define SHRINK_LIMIT	(20 * CLOCK_S)
+#define AGAIN		5u /* so often a failing case is tried in haste */
 #define ARENA_CEILING	((size_t)256 << 20)
 
 struct test {
@@ -340,12 +341,22 @@ static void count(struct test *t, const struct run *run)
 
 /*
  * A child that was not served for some milliseconds hears things later than
- * the model can know.  What is wrong with the program shows more than once.
+ * the model can know.  What is wrong with the program shows every time, or
+ * also when the MTA lets everybody settle.
  */
 static bool fails_again(struct test *t, struct prop_case *c)
 {
-	if (getenv("STRICT") || still_fails(t, c, false) ||
-	    still_fails(t, c, false))
+	unsigned failed = 0;
+	bool fails;
+
+	if (getenv("STRICT"))
+		return true;
+	play_patiently(true);
+	fails = still_fails(t, c, false);
+	play_patiently(false);
+	while (!fails && failed < AGAIN && still_fails(t, c, false))
+		failed++;
+	if (fails || failed == AGAIN)
 		return true;
 	t->once++;
 	return false;
@@ -370,7 +381,7 @@ static void one_case(struct test *t, unsigned number)
 	why = try_case(t, c, run);
 	count(t, run);
 	if (why && !fails_again(t, c)) {
-		printf("# case %u failed once of three times: %s\n", number,
+		printf("# case %u did not fail again: %s\n", number,
 		       why);
 	} else if (why) {
 		t->failures++;
@@ -424,7 +435,7 @@ int main(int argc, char **argv)
 	unlink(t.directory);
 	rmdir(t.directory);
 	printf("# %u cases, %u messages to the end, %u accepted, %u edits, "
-	       "%u watched in evaluate mode, %u failures, %u failed once\n",
+	       "%u watched in evaluate mode, %u failures, %u not again\n",
 	       t.played, t.messages, t.accepted, t.edits, t.watched,
 	       t.failures, t.once);
 	if (t.once > 1 + t.played / 100) {

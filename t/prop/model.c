@@ -144,6 +144,16 @@ static bool may_miss(const struct kid *k, const struct op *op)
 	       k->plan->join > STAGE_HELO;
 }
 
+/* Was this the last it heard? */
+static bool heard(const struct kid *k, const struct op *op)
+{
+	const struct event *e = k->conn && k->at ? &k->conn->events[k->at - 1] :
+						   NULL;
+
+	return e && e->letter == op->letter &&
+	       slice_equal(e->payload, op->payload);
+}
+
 /*
  * A child below one that refused this recipient heard of it all the same
  * (design 3, "Order"): a chain child that lets it pass believes in it.  Had it
@@ -164,7 +174,9 @@ static void heard_below(struct kid *k, const struct op *op,
 	}
 	k->done = k->joined = false;
 	k->dirty = k->live;
-	if (o->said == SAID_NO) {
+	/* What it said to the connection or to MAIL may be kept. */
+	if (o->said == SAID_NO ||
+	    (o->said == SAID_FAILED && !heard(k, op))) {
 		k->remembered = true;
 		k->memory = *o;
 	}
@@ -176,7 +188,11 @@ static struct outcome bring_or_recall(struct model *m, struct kid *k,
 {
 	const struct event *e = next_event(k);
 
-	if (k->remembered && (!e || e->letter != SMFIC_MAIL))
+	if (k->remembered && k->memory.said == SAID_FAILED &&
+	    !joins_again(m, k, false))
+		return k->memory;
+	if (k->remembered && k->memory.said != SAID_FAILED &&
+	    (!e || e->letter != SMFIC_MAIL))
 		return k->memory;
 	k->remembered = false;
 	return bring(m, k, op);
@@ -206,8 +222,15 @@ static struct verdict put_to(struct model *m, struct kid *k,
 		return below ? none : late_verdict(k);
 	k->loose = below || may_miss(k, op);
 	k->now_only = !below;
+	k->joining |= below && !k->joined;
 	o = bring_or_recall(m, k, op);
 	k->now_only = false;
+	if (op->letter == SMFIC_UNKNOWN && !heard(k, op) &&
+	    (o.said == SAID_NO || o.said == SAID_DISCARD)) {
+		k->remembered = true; /* said to MAIL, while it was joining */
+		k->memory = o;
+		return none;
+	}
 	if (below) {
 		if (o.said == SAID_NO && o.scope == FOR_CONNECTION)
 			refused_too_late(m, k, &o);
@@ -271,16 +294,6 @@ static void check_turn(struct model *m, const struct kid *k, size_t before,
 	if (e->letter == op->letter && e->seq < above)
 		wrong(m, k, "was told %c before those above had answered",
 		      op->letter);
-}
-
-/* Was this the last it heard? */
-static bool heard(const struct kid *k, const struct op *op)
-{
-	const struct event *e = k->conn && k->at ? &k->conn->events[k->at - 1] :
-						   NULL;
-
-	return e && e->letter == op->letter &&
-	       slice_equal(e->payload, op->payload);
 }
 
 /* Design 4: the first no in chain order wins. */
@@ -373,7 +386,7 @@ static void begin_message(struct model *m)
 		struct kid *k = &m->kids[i];
 
 		k->joined = k->in_message = k->done = k->failed = false;
-		k->answered = false;
+		k->answered = k->joining = false;
 		k->dirty = k->walked = k->held = k->held_by_policy = false;
 		k->remembered = false;
 		k->late = 0;
@@ -488,10 +501,10 @@ static void on_rejected_rcpt(struct model *m, const struct op *op)
 	for (unsigned i = 0; i < m->c->kid_count; i++) {
 		struct kid *k = &m->kids[i];
 
-		k->loose = m->message.kind != 0 || !k->live;
+		k->loose = m->message.kind != 0 || !k->live || k->joining;
 		if (k->plan->mode != MODE_ON || k->done_connection ||
 		    k->plan->join > STAGE_RCPT || !k->conn || k->done ||
-		    k->failed || (k->live && !k->joined) ||
+		    k->failed || (k->live && !k->joined && !k->joining) ||
 		    !(k->conn->protocol & SMFIP_RCPT_REJ))
 			continue;
 		k->now_only = !k->live;

@@ -64,6 +64,7 @@ struct kid {
 	bool done_connection;
 	/* what is so in this message */
 	bool joined;
+	bool joining; /* may have begun to, below a refusal */
 	bool in_message; /* was told some of it, gave no final answer */
 	bool done;	 /* accepted */
 	bool failed;

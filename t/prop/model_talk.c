@@ -403,7 +403,7 @@ static struct outcome catch_up_connection(struct model *m, struct kid *k,
 			return o;
 	}
 	/* It was joining while the MTA went on to the next HELO. */
-	if (m->helo && k->stray && k->helo == 0 && next_event(k) &&
+	if (m->helo && k->helo == 0 && next_event(k) &&
 	    next_event(k)->letter == SMFIC_HELO &&
 	    !slice_equal(next_event(k)->payload, m->helo->payload))
 		k->at++;

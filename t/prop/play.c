@@ -19,6 +19,7 @@
 #define ANSWER_LIMIT	(20 * CLOCK_S) /* for one answer to the MTA */
 #define END_LIMIT	(5 * CLOCK_S) /* for all connections to close */
 #define SETTLE_MS	2 /* nothing for so long: everybody has settled */
+#define PATIENT_MS	30 /* the same for a patient MTA */
 #define EVALUATE_WAIT	(40 * CLOCK_MS) /* to let evaluate children finish */
 
 struct player {
@@ -533,6 +534,18 @@ static bool evaluate_waits(struct player *p)
 	return false;
 }
 
+static bool is_patient;
+
+void play_patiently(bool yes)
+{
+	is_patient = yes;
+}
+
+static int settle_ms(void)
+{
+	return is_patient ? PATIENT_MS : SETTLE_MS;
+}
+
 /*
  * After a refusal, or when it breaks off, children may be in the middle of
  * something that nobody waits for.  What they hear of it should be known to
@@ -545,6 +558,8 @@ static bool mta_takes_time(const struct player *p, const struct op *o)
 
 	if (p->run->exchange_count == 0 || p->settled || getenv("FAST"))
 		return false;
+	if (is_patient)
+		return true;
 	x = &p->run->exchanges[p->run->exchange_count - 1];
 	if (x->op->rejected || x->op->letter == SMFIC_ABORT)
 		return true;
@@ -741,8 +756,8 @@ static int fill_poll(struct player *p, struct pollfd *fds, unsigned *count_out)
 	}
 	if (p->wait_until)
 		wait_ms = 1;
-	if (p->unsettled && wait_ms > SETTLE_MS)
-		wait_ms = SETTLE_MS;
+	if (p->unsettled && wait_ms > settle_ms())
+		wait_ms = settle_ms();
 	*count_out = n;
 	return wait_ms;
 }
@@ -789,7 +804,7 @@ static void play_on(struct player *p)
 		n = poll(fds, count, wait_ms);
 		if (n < 0 && errno != EINTR)
 			die("poll: %s", strerror(errno));
-		if (n == 0 && p->unsettled && wait_ms == SETTLE_MS) {
+		if (n == 0 && p->unsettled && wait_ms == settle_ms()) {
 			p->unsettled = false;
 			p->settled = true;
 		}

@@ -225,6 +225,8 @@ int stage_listener(const struct stage_set *s, unsigned kid);
 /* play.c */
 /* Plays the case (reaction counters are reset first). */
 void play(struct stage_set *s, struct prop_case *c, struct run *run);
+/* From now on the MTA lets everybody settle after each command, or not. */
+void play_patiently(bool yes);
 
 /* model.c: NULL, or what is wrong, in words. */
 const char *model_check(const struct prop_case *c, struct run *run);
