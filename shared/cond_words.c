@@ -95,11 +95,6 @@ bool cond_no_such(struct cond_parser *p, size_t at, const char *what,
 
 /* ---- letters and words ---- */
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static bool is_word_byte(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -110,7 +105,7 @@ static bool is_word_byte(char c)
 /* The byte at hand behind blanks; NUL at the end. */
 char cond_peek(struct cond_parser *p)
 {
-	while (p->at < p->text.len && is_blank(p->text.data[p->at]))
+	while (p->at < p->text.len && is_space(p->text.data[p->at]))
 		p->at++;
 	return p->at < p->text.len ? p->text.data[p->at] : '\0';
 }
@@ -156,7 +151,7 @@ struct slice cond_here(struct cond_parser *p)
 
 bool cond_is_value_end(char c)
 {
-	return is_blank(c) || c == ',' || c == ')' || c == '}' || c == '(';
+	return is_space(c) || c == ',' || c == ')' || c == '}' || c == '(';
 }
 
 static bool take_quoted(struct cond_parser *p, char quote,

@@ -55,11 +55,6 @@ struct reader_state {
 static void read_file(struct reader_state *r, const char *path,
 		      const struct source *parent);
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 static bool is_comment(struct slice s)
 {
 	return s.len == 0 || s.data[0] == ';' || s.data[0] == '#';

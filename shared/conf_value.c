@@ -18,11 +18,6 @@ fails(struct conf_value_error *e, const char *format, ...)
 	return false;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 /* A quote in the middle of a word is a byte like others: it's. */
 static bool may_open(struct slice text, size_t at)
 {

@@ -221,11 +221,6 @@ static size_t quoted_decode(struct slice from, bool header, char *to)
 
 /* ---- headers ---- */
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 struct encoded_word {
 	struct slice charset;
 	char encoding; /* b or q */
@@ -288,7 +283,7 @@ static size_t blanks(struct slice s)
 {
 	size_t n = 0;
 
-	while (n < s.len && is_blank(s.data[n]))
+	while (n < s.len && is_space(s.data[n]))
 		n++;
 	return n;
 }
@@ -322,7 +317,7 @@ static void put_header(struct out *o, struct slice s)
 		put_blanks(o, slice_head(s, n));
 		s = slice_from(s, n);
 		n = s.len > 0;
-		while (n < s.len && !is_blank(s.data[n]) && s.data[n] != '=')
+		while (n < s.len && !is_space(s.data[n]) && s.data[n] != '=')
 			n++;
 		put(o, slice_head(s, n));
 		s = slice_from(s, n);
@@ -383,7 +378,7 @@ static struct slice first_word(struct slice value)
 
 	value = slice_trim(value);
 	while (n < value.len && value.data[n] != ';' &&
-	       !is_blank(value.data[n]))
+	       !is_space(value.data[n]))
 		n++;
 	return slice_head(value, n);
 }

@@ -56,11 +56,6 @@ fails(struct parser *p, size_t at, const char *format, ...)
 	return false;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';

@@ -70,16 +70,11 @@ struct slice slice_head(struct slice a, size_t n)
 	return slice_of(a.data, n < a.len ? n : a.len);
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 struct slice slice_trim(struct slice a)
 {
-	while (a.len && is_blank(a.data[0]))
+	while (a.len && is_space(a.data[0]))
 		a = slice_from(a, 1);
-	while (a.len && is_blank(a.data[a.len - 1]))
+	while (a.len && is_space(a.data[a.len - 1]))
 		a.len--;
 	return a;
 }

@@ -41,6 +41,18 @@ ptrdiff_t slice_find(struct slice a, char c);
 struct slice slice_from(struct slice a, size_t from);
 /* The first n bytes, or all when there are fewer. */
 struct slice slice_head(struct slice a, size_t n);
+/* Within a line. */
+static inline bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Between words that may stand on several lines. */
+static inline bool is_space(char c)
+{
+	return is_blank(c) || c == '\r' || c == '\n';
+}
+
 /* Without blanks, tabs, CR and LF at both ends. */
 struct slice slice_trim(struct slice a);
 /*

@@ -164,11 +164,6 @@ bool table_next_line(struct table_build *b, struct table_lines *l,
 	return false;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 void table_cut_line(struct slice line, struct slice *word_out,
 		    struct slice *value_out)
 {
