@@ -72,6 +72,7 @@ shared_libshared_a_SOURCES = \
 	shared/slice.h \
 	shared/table.c \
 	shared/table.h \
+	shared/table_build.c \
 	shared/table_cidr.c \
 	shared/table_list.c \
 	shared/table_parts.h \

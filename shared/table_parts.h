@@ -1,7 +1,8 @@
 /*
  * table_parts - the compiled form of a table, and who makes and reads it
  *
- * Between table.c and the files of the three kinds; nobody else's.
+ * Between table.c, table_build.c and the files of the three kinds; nobody
+ * else's.
  *
  * A compiled table is one piece of memory without pointers: this head, then
  * entries and ranges sorted for binary search, then text.  Places are bytes
@@ -10,6 +11,8 @@
  */
 #ifndef SHARED_TABLE_PARTS_H
 #define SHARED_TABLE_PARTS_H
+
+#include <sys/stat.h>
 
 #include "shared/buf.h"
 #include "shared/table.h"
@@ -61,6 +64,28 @@ void table_problem(struct table_build *b, unsigned line, const char *format,
 /* Appends to the text; false: no room, which was reported. */
 bool table_add_text(struct table_build *b, struct slice s,
 		    struct table_text *text_out);
+
+/*
+ * One table is made between begin and end: read and kind, or the words of the
+ * kinds below, then finish.  `work` is made and freed here; path and report
+ * stay the caller's.
+ */
+void table_build_begin(struct table_build *b, const char *path,
+		       struct arena *work, const struct table_report *report);
+void table_build_end(struct table_build *b);
+/*
+ * The whole file, in the work arena, and what stat said of it; if somebody is
+ * just writing it, once more.  False: a problem, which was reported.
+ */
+bool table_build_read(struct table_build *b, struct stat *seen_out,
+		      struct slice *text_out);
+void table_build_kind(struct table_build *b, enum table_kind kind,
+		      struct slice text);
+/* In the arena given, all in one piece; NULL: there were problems. */
+struct table_head *table_build_finish(struct table_build *b,
+				      struct arena *arena);
+/* Has nobody written the file between the two? */
+bool table_same_file(const struct stat *a, const struct stat *b);
 
 /* Lines of a file, without comment lines and empty ones. */
 struct table_lines {
