@@ -170,7 +170,7 @@ static bool bind_and_listen(int fd, const struct conf_listen *c, unsigned i)
 static bool open_one(struct listen *l, const struct conf *conf, size_t entry,
 		     unsigned i)
 {
-	const struct conf_listen *c = &conf->listen[entry];
+	const struct conf_listen *c = &conf->listen.at[entry];
 	size_t at = l->count;
 	struct stat st;
 	int fd;
@@ -196,7 +196,7 @@ static bool open_one(struct listen *l, const struct conf *conf, size_t entry,
 
 static bool open_entry(struct listen *l, const struct conf *conf, size_t entry)
 {
-	const struct endpoint *e = &conf->listen[entry].endpoint;
+	const struct endpoint *e = &conf->listen.at[entry].endpoint;
 
 	if (!e->addr_count)
 		return refuse(e, "it has no address");
@@ -215,7 +215,7 @@ bool listen_open(struct listen *l, const struct conf *conf)
 
 	*l = (struct listen){ 0 };
 	/* All of them are tried, so that all problems are told at once. */
-	for (size_t i = 0; i < conf->listen_count; i++)
+	for (size_t i = 0; i < conf->listen.count; i++)
 		ok = open_entry(l, conf, i) && ok;
 	if (!ok)
 		listen_close(l, conf);
@@ -251,7 +251,7 @@ static void remove_path(const struct listen *l, size_t i, const char *path)
 void listen_close(struct listen *l, const struct conf *conf)
 {
 	for (size_t i = 0; i < l->count; i++) {
-		const struct endpoint *e = &conf->listen[l->entry[i]].endpoint;
+		const struct endpoint *e = &conf->listen.at[l->entry[i]].endpoint;
 
 		if (e->kind == ENDPOINT_UNIX)
 			remove_path(l, i, e->path);

@@ -138,8 +138,8 @@ static void print_limits(const struct conf *conf, bool as_root)
 	struct buf words;
 	bool is_short;
 
-	for (size_t i = 0; i < conf->listen_count; i++)
-		wish.listeners += conf->listen[i].endpoint.addr_count;
+	for (size_t i = 0; i < conf->listen.count; i++)
+		wish.listeners += conf->listen.at[i].endpoint.addr_count;
 	buf_init(&words, WORDS_CEILING);
 	limits_raise(&wish);
 	limits_read(&l, as_root);

@@ -346,7 +346,7 @@ void spawn_take_notes(struct spawn *s, unsigned slot)
 		if (n <= 0)
 			close_row(row);
 		else if ((size_t)n > sizeof(note) ||
-			 !spawn_take_wish(s->board, s->conf->milter_count, note,
+			 !spawn_take_wish(s->board, BOARD_MILTERS, note,
 					  (size_t)n))
 			log_warn("worker %d sent a note that makes no sense",
 				 (int)row->pid);
@@ -402,41 +402,78 @@ static bool add_id(struct slice id, struct buf *line)
 	return true;
 }
 
-bool spawn_lost_line(const struct conf *conf, const struct board_slot *slot,
-		     int status, pid_t pid, struct buf *line)
+static uint32_t load(const _Atomic uint32_t *word)
 {
-	uint32_t stage = atomic_load_explicit(&slot->stage,
-					      memory_order_relaxed);
-	uint32_t child = atomic_load_explicit(&slot->child,
-					      memory_order_relaxed);
+	return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+static const char *verdict_of(uint32_t message)
+{
+	return board_outcome_name(message >= MESSAGE_SETTLED ?
+					  message - MESSAGE_SETTLED :
+					  OUTCOME_LOST);
+}
+
+/* The milter waited for, as the supervisor itself has named it. */
+static const char *child_of(const struct board *board, uint32_t child)
+{
+	const char *name =
+		child < BOARD_MILTERS ? board_milter_name(board, child) : "";
+
+	return *name ? name : "-";
+}
+
+bool spawn_lost_line(struct board *board, unsigned slot, int status, pid_t pid,
+		     struct buf *line)
+{
+	const struct board_slot *at = board_slot(board, slot);
+	uint32_t stage = load(&at->stage);
 	struct board_text text;
 	bool ok;
 
-	(void)board_read_text(slot, &text);
+	(void)board_read_text(at, &text);
 	ok = add_id(text_of(text.queue_id, sizeof(text.queue_id)), line) &&
 	     buf_printf(line, ": from=") &&
 	     log_quote(line, text_of(text.sender, sizeof(text.sender))) &&
 	     buf_printf(line, " client=") &&
 	     log_quote(line, text_of(text.peer, sizeof(text.peer)));
 	return ok &&
-	       buf_printf(line, " verdict=lost stage=%s child=%s",
+	       buf_printf(line, " verdict=%s stage=%s child=%s",
+			  verdict_of(load(&at->message)),
 			  stage < STAGE_COUNT ? milter_stage_name(stage) : "-",
-			  child < conf->milter_count ?
-				  conf->milters[child].name :
-				  "-") &&
+			  child_of(board, load(&at->child))) &&
 	       add_cause(status, line) &&
 	       buf_printf(line, " pid=%d", (int)pid);
 }
 
+/* The message whose outcome nobody counted; the connection in any case. */
+static void count_lost(struct spawn *s, unsigned slot)
+{
+	const struct board_slot *at = board_slot(s->board, slot);
+	uint32_t stage = load(&at->stage);
+
+	board_count(s->board, slot, COUNT_SESSIONS_LOST, 1);
+	if (load(&at->message) != MESSAGE_OPEN)
+		return;
+	board_message_settle(s->board, slot,
+			     stage < STAGE_COUNT ? (enum stage)stage :
+						   STAGE_EOM,
+			     OUTCOME_LOST, CAUSE_NONE);
+}
+
 static void log_lost(struct spawn *s, unsigned slot, int status)
 {
+	struct board_text text;
 	struct buf line;
 
 	buf_init(&line, LINE_CEILING);
-	board_count(s->board, slot, COUNT_LOST, 1);
-	(void)spawn_lost_line(s->conf, board_slot(s->board, slot), status,
-			      s->rows[slot].pid, &line);
+	count_lost(s, slot);
+	(void)spawn_lost_line(s->board, slot, status, s->rows[slot].pid, &line);
 	log_info("%.*s", SLICE_ARG(buf_slice(&line)));
+	(void)board_read_text(board_slot(s->board, slot), &text);
+	board_remember_line(s->board,
+			    text_of(text.queue_id, sizeof(text.queue_id)),
+			    buf_slice(&line));
 	buf_deinit(&line);
 }
 

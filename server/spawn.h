@@ -82,10 +82,11 @@ bool spawn_reap(struct spawn *s);
 void spawn_explain(int status, char *words, size_t size);
 /*
  * The line for a message that died with its worker (design: one line per
- * message): verdict=lost, from what the slot says.
+ * message), from what the slot says: verdict=lost, or the verdict the MTA has
+ * had already when only the line was not written yet.
  */
-bool spawn_lost_line(const struct conf *conf, const struct board_slot *slot,
-		     int status, pid_t pid, struct buf *line);
+bool spawn_lost_line(struct board *board, unsigned slot, int status, pid_t pid,
+		     struct buf *line);
 /*
  * Checks a note and remembers it.  False: it is not what a worker of ours
  * would send, and nothing was changed.

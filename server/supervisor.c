@@ -496,8 +496,8 @@ static void log_start(const struct supervisor *s)
 	buf_init(&words, WORDS_CEILING);
 	buf_printf(&words, "sekishod %s: %u to %u workers; listening on",
 		   s->how->version, s->limits.min, s->limits.max);
-	for (size_t i = 0; i < s->conf->listen_count; i++) {
-		endpoint_print(&s->conf->listen[i].endpoint, text,
+	for (size_t i = 0; i < s->conf->listen.count; i++) {
+		endpoint_print(&s->conf->listen.at[i].endpoint, text,
 			       sizeof(text));
 		buf_printf(&words, "%s %s", i ? "," : "", text);
 	}
@@ -561,7 +561,7 @@ static bool open_all(struct supervisor *s, struct board **board_out)
 		return false;
 	buf_init(&words, WORDS_CEILING);
 	set_limits(s, priv.uid == 0, &words, &is_short);
-	*board_out = board_new(s->limits.max);
+	*board_out = board_new(s->limits.max, s->conf->history);
 	if (!*board_out)
 		log_error("could not make shared memory: %s", strerror(errno));
 	ok = *board_out && priv_give_up(&priv, s->conf->core_dumps) &&

@@ -2,18 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shared/board_layout.h"
 #include "shared/clock.h"
 #include "shared/log.h"
 
-/* Linux 5.1; without it a worker could make its read-only map writable. */
-#ifndef F_SEAL_FUTURE_WRITE
-#define F_SEAL_FUTURE_WRITE 0x0010
-#endif
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /* A memfd of that size, mapped writable; NULL with errno on failure. */
@@ -43,67 +43,170 @@ static void *new_memfd(const char *name, size_t size, int *fd_out)
 
 static bool seal(const struct board *b)
 {
-	if (fcntl(b->numbers_fd, F_ADD_SEALS, SEALS) != 0)
-		return false;
-	/* Our own map stays writable; every later one is read-only. */
-	if (fcntl(b->control_fd, F_ADD_SEALS, SEALS | F_SEAL_FUTURE_WRITE) == 0)
-		return true;
-	return errno == EINVAL &&
+	return fcntl(b->numbers_fd, F_ADD_SEALS, SEALS) == 0 &&
 	       fcntl(b->control_fd, F_ADD_SEALS, SEALS) == 0;
 }
 
-static void write_headers(struct board *b)
+static struct board_header control_header(void)
 {
-	b->control->header = (struct board_header){
+	return (struct board_header){
 		.magic = BOARD_MAGIC,
 		.version = BOARD_VERSION,
-		.size = sizeof(*b->control),
+		.size = sizeof(struct board_control),
 		.milters = BOARD_MILTERS,
 	};
-	b->numbers->header = (struct board_header){
+}
+
+static size_t size_of_numbers(unsigned slots, unsigned history)
+{
+	return sizeof(struct board_numbers) +
+	       slots * sizeof(struct board_slot_cell) +
+	       history * sizeof(struct board_ring_cell);
+}
+
+static struct board_header numbers_header(unsigned slots, unsigned history)
+{
+	return (struct board_header){
 		.magic = BOARD_MAGIC,
 		.version = BOARD_VERSION,
-		.size = b->numbers_size,
-		.slots = b->slots,
+		.size = size_of_numbers(slots, history),
+		.slots = slots,
 		.slot_size = sizeof(struct board_slot_cell),
 		.milters = BOARD_MILTERS,
 		.shards = BOARD_SHARDS,
 		.counters = BOARD_COUNTERS,
 		.milter_counters = BOARD_MILTER_COUNTERS,
+		.history = history,
+		.cell_size = sizeof(struct board_ring_cell),
 	};
 }
 
-struct board *board_new(unsigned slots)
+static void find_ring(struct board *b)
 {
-	struct board *b;
-	int error;
+	b->ring = (void *)&b->numbers->slots[b->slots];
+}
 
-	if (slots == 0 || slots > BOARD_SLOTS_MAX) {
-		errno = EINVAL;
-		return NULL;
-	}
-	b = calloc(1, sizeof(*b));
+static struct board *new_board(unsigned slots, unsigned history)
+{
+	struct board *b = calloc(1, sizeof(*b));
+
 	if (!b)
 		return NULL;
 	b->control_fd = b->numbers_fd = -1;
 	b->slots = slots;
-	b->numbers_size = sizeof(struct board_numbers) +
-			  slots * sizeof(struct board_slot_cell);
+	b->history = history;
+	b->numbers_size = size_of_numbers(slots, history);
+	return b;
+}
+
+static struct board *give_up(struct board *b)
+{
+	int error = errno;
+
+	board_free(&b);
+	errno = error;
+	return NULL;
+}
+
+struct board *board_new(unsigned slots, unsigned history)
+{
+	struct board *b;
+
+	if (slots == 0 || slots > BOARD_SLOTS_MAX || history == 0 ||
+	    history > BOARD_HISTORY_MAX) {
+		errno = EINVAL;
+		return NULL;
+	}
+	b = new_board(slots, history);
+	if (!b)
+		return NULL;
 	b->control = new_memfd("sekisho-control", sizeof(*b->control),
 			       &b->control_fd);
 	if (b->control)
 		b->numbers = new_memfd("sekisho-numbers", b->numbers_size,
 				       &b->numbers_fd);
-	if (!b->numbers || !seal(b)) {
-		error = errno;
-		board_free(&b);
-		errno = error;
-		return NULL;
-	}
-	write_headers(b);
+	if (!b->numbers || !seal(b))
+		return give_up(b);
+	find_ring(b);
+	b->control->header = control_header();
+	b->numbers->header = numbers_header(slots, history);
 	for (unsigned i = 0; i < slots; i++)
 		board_slot_reset(board_slot(b, i), 0);
 	return b;
+}
+
+/* Is what the descriptor has just what we would write there? */
+static bool is_ours(int fd, const struct board_header *want)
+{
+	struct board_header have;
+	struct stat st;
+
+	return pread(fd, &have, sizeof(have), 0) == sizeof(have) &&
+	       memcmp(&have, want, sizeof(have)) == 0 &&
+	       fstat(fd, &st) == 0 && (uint64_t)st.st_size == want->size;
+}
+
+/* How many slots and cells it says it has; checked by is_ours(). */
+static bool read_sizes(int fd, unsigned *slots_out, unsigned *history_out)
+{
+	struct board_header h;
+
+	if (pread(fd, &h, sizeof(h), 0) != sizeof(h) || !h.slots ||
+	    h.slots > BOARD_SLOTS_MAX || !h.history ||
+	    h.history > BOARD_HISTORY_MAX)
+		return false;
+	*slots_out = h.slots;
+	*history_out = h.history;
+	return true;
+}
+
+static void *map_shared(int fd, size_t size)
+{
+	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (map == MAP_FAILED)
+		return NULL;
+	madvise(map, size, MADV_DONTDUMP);
+	return map;
+}
+
+struct board *board_adopt(int control_fd, int numbers_fd)
+{
+	const struct board_header control = control_header();
+	struct board_header numbers;
+	unsigned slots = 0, history = 0;
+	struct board *b;
+
+	if (read_sizes(numbers_fd, &slots, &history))
+		numbers = numbers_header(slots, history);
+	if (!slots || !is_ours(control_fd, &control) ||
+	    !is_ours(numbers_fd, &numbers)) {
+		close(control_fd);
+		close(numbers_fd);
+		errno = 0;
+		return NULL;
+	}
+	b = new_board(slots, history);
+	if (!b)
+		return NULL;
+	b->control_fd = control_fd;
+	b->numbers_fd = numbers_fd;
+	b->control = map_shared(control_fd, sizeof(*b->control));
+	b->numbers = map_shared(numbers_fd, b->numbers_size);
+	if (!b->control || !b->numbers)
+		return give_up(b);
+	find_ring(b);
+	return b;
+}
+
+int board_control_fd(const struct board *b)
+{
+	return b->control_fd;
+}
+
+int board_numbers_fd(const struct board *b)
+{
+	return b->numbers_fd;
 }
 
 static void close_fds(struct board *b)
@@ -115,10 +218,28 @@ static void close_fds(struct board *b)
 	b->control_fd = b->numbers_fd = -1;
 }
 
+/*
+ * A map of a descriptor that is open for reading only cannot be made writable
+ * again; where there is no /proc it could, by code that runs in this worker.
+ */
+static void *map_for_reading(int fd, size_t size)
+{
+	char path[40];
+	void *map;
+	int read_fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	read_fd = open(path, O_RDONLY | O_CLOEXEC);
+	map = mmap(NULL, size, PROT_READ, MAP_SHARED,
+		   read_fd >= 0 ? read_fd : fd, 0);
+	if (read_fd >= 0)
+		close(read_fd);
+	return map;
+}
+
 bool board_become_reader(struct board *b)
 {
-	void *map = mmap(NULL, sizeof(*b->control), PROT_READ, MAP_SHARED,
-			 b->control_fd, 0);
+	void *map = map_for_reading(b->control_fd, sizeof(*b->control));
 
 	if (map == MAP_FAILED)
 		return false;
@@ -148,6 +269,11 @@ unsigned board_slots(const struct board *b)
 	return b->slots;
 }
 
+unsigned board_history(const struct board *b)
+{
+	return b->history;
+}
+
 struct board_slot *board_slot(struct board *b, unsigned index)
 {
 	BUG_IF(index >= b->slots);
@@ -174,9 +300,60 @@ void board_count_milter(struct board *b, unsigned slot, unsigned milter,
 	    n);
 }
 
+static struct board_shard *shard_of(struct board *b, unsigned slot)
+{
+	return &b->numbers->shards[slot % BOARD_SHARDS];
+}
+
+static void add_time(struct board_times *t, uint64_t us)
+{
+	add(&t->sum, us);
+	add(&t->buckets[histogram_bucket(us)], 1);
+}
+
+void board_count_answer(struct board *b, unsigned slot, unsigned milter,
+			enum stage stage, enum board_answer answer,
+			uint64_t us)
+{
+	struct board_shard *s = shard_of(b, slot);
+
+	BUG_IF(milter >= BOARD_MILTERS || stage >= STAGE_COUNT ||
+	       answer >= BOARD_ANSWERS);
+	add(&s->answers[milter][stage][answer], 1);
+	add_time(&s->latencies[milter][stage], us);
+}
+
+void board_count_wait(struct board *b, unsigned slot, enum stage stage,
+		      uint64_t us)
+{
+	BUG_IF(stage > STAGE_COUNT);
+	add_time(&shard_of(b, slot)->waits[stage], us);
+}
+
 static void set(_Atomic uint32_t *word, uint32_t value)
 {
 	atomic_store_explicit(word, value, memory_order_relaxed);
+}
+
+void board_message_begin(struct board *b, unsigned slot)
+{
+	board_count(b, slot, COUNT_MESSAGES, 1);
+	set(&board_slot(b, slot)->message, MESSAGE_OPEN);
+}
+
+void board_message_settle(struct board *b, unsigned slot, enum stage stage,
+			  enum board_outcome outcome, enum board_cause cause)
+{
+	BUG_IF(outcome >= OUTCOMES || cause >= CAUSES);
+	if (stage >= STAGE_COUNT)
+		stage = STAGE_EOM;
+	add(&shard_of(b, slot)->verdicts[stage][outcome][cause], 1);
+	set(&board_slot(b, slot)->message, MESSAGE_SETTLED + outcome);
+}
+
+void board_message_end(struct board *b, unsigned slot)
+{
+	set(&board_slot(b, slot)->message, MESSAGE_NONE);
 }
 
 static void set_since(struct board_slot *s)
@@ -195,6 +372,19 @@ void board_note_stage(struct board_slot *s, enum stage stage, unsigned child)
 	set(&s->stage, stage);
 	set(&s->child, child);
 	set_since(s);
+}
+
+void board_note_held(struct board_slot *s, unsigned milter, unsigned socket)
+{
+	BUG_IF(milter >= BOARD_MILTERS || socket >= CONF_SOCKETS_MAX);
+	atomic_store_explicit(&s->held[milter], (uint8_t)(socket + 1),
+			      memory_order_relaxed);
+}
+
+void board_note_released(struct board_slot *s, unsigned milter)
+{
+	BUG_IF(milter >= BOARD_MILTERS);
+	atomic_store_explicit(&s->held[milter], 0, memory_order_relaxed);
 }
 
 /*
@@ -255,6 +445,11 @@ void board_slot_reset(struct board_slot *s, uint64_t generation)
 	board_note_text(s, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY);
 	board_note_stage(s, STAGE_COUNT, BOARD_NO_CHILD);
 	set(&s->sessions, 0);
+	set(&s->message, MESSAGE_NONE);
+	set(&s->settings, 0);
+	set(&s->listener, 0);
+	for (unsigned i = 0; i < BOARD_MILTERS; i++)
+		board_note_released(s, i);
 	atomic_store_explicit(&s->generation, generation,
 			      memory_order_relaxed);
 	set(&s->state, SLOT_FREE);
@@ -267,7 +462,7 @@ void board_remember(struct board *b, unsigned milter,
 	uint32_t odd;
 
 	BUG_IF(milter >= BOARD_MILTERS);
-	w = &b->control->wishes[milter].wish;
+	w = &b->control->milters[milter].wish;
 	odd = change_begin(&w->changes);
 	__atomic_store_n(&w->actions, wanted->actions, __ATOMIC_RELAXED);
 	__atomic_store_n(&w->protocol, wanted->protocol, __ATOMIC_RELAXED);
@@ -281,4 +476,128 @@ void board_remember(struct board *b, unsigned milter,
 		put_bytes(w->list[i], list.data, len);
 	}
 	change_end(&w->changes, odd);
+}
+
+/* ---- switches ---- */
+
+void board_name_milter(struct board *b, unsigned milter, const char *name)
+{
+	struct board_milter_cell *cell;
+
+	BUG_IF(milter >= BOARD_MILTERS);
+	cell = &b->control->milters[milter];
+	put_text(cell->name, sizeof(cell->name), slice_str(name));
+}
+
+const char *board_milter_name(const struct board *b, unsigned milter)
+{
+	BUG_IF(milter >= BOARD_MILTERS);
+	return b->control->milters[milter].name;
+}
+
+void board_switch(struct board *b, unsigned milter,
+		  const struct conf_switch *to)
+{
+	BUG_IF(milter >= BOARD_MILTERS);
+	set(&b->control->milters[milter].switched,
+	    to ? ((uint32_t)to->mode + 1) | (uint32_t)to->percent << 8 : 0);
+}
+
+void board_reopen_logs(struct board *b)
+{
+	atomic_fetch_add_explicit(&b->control->log_generation, 1,
+				  memory_order_relaxed);
+}
+
+const _Atomic uint32_t *board_log_generation(const struct board *b)
+{
+	return &b->control->log_generation;
+}
+
+/* ---- a milter goes, another comes ---- */
+
+static void zero(_Atomic uint64_t *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		atomic_store_explicit(&words[i], 0, memory_order_relaxed);
+}
+
+void board_clear_milter(struct board *b, unsigned milter)
+{
+	struct board_breaker_cell *breaker;
+
+	BUG_IF(milter >= BOARD_MILTERS);
+	for (unsigned i = 0; i < BOARD_SHARDS; i++) {
+		struct board_shard *s = &b->numbers->shards[i];
+
+		zero(s->milters[milter], BOARD_MILTER_COUNTERS);
+		zero(s->answers[milter][0],
+		     (size_t)STAGE_COUNT * BOARD_ANSWERS);
+		for (unsigned k = 0; k < STAGE_COUNT; k++) {
+			zero(&s->latencies[milter][k].sum, 1);
+			zero(s->latencies[milter][k].buckets,
+			     HISTOGRAM_BUCKETS);
+		}
+	}
+	breaker = &b->numbers->breakers[milter];
+	zero(&breaker->word, 1);
+	zero(&breaker->opened_at, 1);
+	zero(&breaker->failed, 1);
+	zero(&breaker->suspect, 1);
+	zero(breaker->down_until, CONF_SOCKETS_MAX);
+	set(&b->control->milters[milter].wish.changes, 0);
+	board_switch(b, milter, NULL);
+	board_name_milter(b, milter, "");
+}
+
+/* ---- the ring ---- */
+
+static uint32_t add_hash(uint32_t hash, const void *bytes, size_t n)
+{
+	const unsigned char *p = bytes;
+
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ p[i]) * 16777619u;
+	return hash;
+}
+
+static uint64_t wall_clock(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * CLOCK_S + (uint64_t)t.tv_nsec / 1000;
+}
+
+uint32_t board_entry_hash(const struct board_entry *e)
+{
+	uint32_t hash = add_hash(2166136261u, &e->number, sizeof(e->number));
+
+	hash = add_hash(hash, &e->at, sizeof(e->at));
+	hash = add_hash(hash, e->queue_id, sizeof(e->queue_id));
+	return add_hash(hash, e->line, e->len);
+}
+
+void board_remember_line(struct board *b, struct slice queue_id,
+			 struct slice line)
+{
+	struct board_entry e = { .at = wall_clock() };
+	struct board_ring_cell *cell;
+	uint32_t odd;
+
+	e.number = atomic_fetch_add_explicit(&b->numbers->newest, 1,
+					     memory_order_relaxed) + 1;
+	cell = &b->ring[(e.number - 1) % b->history];
+	put_text(e.queue_id, sizeof(e.queue_id), queue_id);
+	e.len = (uint16_t)(line.len < sizeof(e.line) ? line.len :
+						       sizeof(e.line));
+	memcpy(e.line, line.data, e.len);
+	odd = change_begin(&cell->changes);
+	__atomic_store_n(&cell->hash, board_entry_hash(&e), __ATOMIC_RELAXED);
+	__atomic_store_n(&cell->number, e.number, __ATOMIC_RELAXED);
+	__atomic_store_n(&cell->at, e.at, __ATOMIC_RELAXED);
+	__atomic_store_n(&cell->len, e.len, __ATOMIC_RELAXED);
+	put_bytes(cell->queue_id, e.queue_id, sizeof(e.queue_id));
+	put_bytes(cell->line, e.line, e.len);
+	change_end(&cell->changes, odd);
 }

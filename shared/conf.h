@@ -23,6 +23,8 @@
 
 #define CONF_MILTERS_MAX    64
 #define CONF_LISTEN_MAX	    16
+/* Sockets of one milter; the board knows as many. */
+#define CONF_SOCKETS_MAX    8
 #define CONF_CONDITIONS_MAX 1000
 #define CONF_TABLES_MAX	    200
 #define CONF_RULES_MAX	    1000
@@ -30,7 +32,8 @@
 #define CONF_ACTIONS_MAX    32
 
 enum conf_order { ORDER_CHAIN, ORDER_FREE, ORDER_STRICT };
-enum conf_mode { MODE_ON, MODE_OFF, MODE_EVALUATE };
+/* PERCENT: on for that share of the clients, evaluate for the others. */
+enum conf_mode { MODE_ON, MODE_OFF, MODE_EVALUATE, MODE_PERCENT };
 enum conf_policy {
 	POLICY_TEMPFAIL,
 	POLICY_ACCEPT,
@@ -47,6 +50,8 @@ enum conf_recipients {
 };
 /* What becomes of recipients whose milters differ from the first one's. */
 enum conf_mixed { MIXED_SHARE, MIXED_DEFER };
+/* What mail gets that no worker has time for. */
+enum conf_overload { OVERLOAD_TEMPFAIL, OVERLOAD_ACCEPT };
 
 struct cond;
 struct conf_line;
@@ -64,7 +69,7 @@ struct conf_texts {
 	size_t count;
 };
 
-/* One `listen =` entry: address owner=... group=... mode=... mta=... */
+/* One address of `listen =`, `status =`, `control =`, with its options. */
 struct conf_listen {
 	struct endpoint endpoint;
 	const char *owner; /* "" : not changed */
@@ -74,11 +79,27 @@ struct conf_listen {
 	enum mta mta;
 };
 
+struct conf_listeners {
+	struct conf_listen at[CONF_LISTEN_MAX];
+	size_t count;
+};
+
+/* `mode = percent 5`; percent counts with MODE_PERCENT only. */
+struct conf_switch {
+	enum conf_mode mode;
+	unsigned percent; /* 0 to 100 */
+};
+
+struct conf_sockets {
+	struct endpoint *at; /* in the arena of the settings */
+	unsigned count;	     /* at least 1 */
+};
+
 struct conf_milter {
 	const char *name;
-	struct endpoint socket;
+	struct conf_sockets socket;
 	enum conf_order order;
-	enum conf_mode mode;
+	struct conf_switch mode;
 	enum conf_policy on_failure;
 	enum conf_late_refusal late_refusal;
 	bool rcpt_serial;	  /* rcpt = serial */
@@ -86,6 +107,9 @@ struct conf_milter {
 	uint64_t timeout_connect; /* microseconds, as all times */
 	uint64_t timeout_command;
 	uint64_t timeout_eom;
+	unsigned breaker_failures; /* in a row; 0: never left alone */
+	uint64_t breaker_pause;
+	unsigned connections_max; /* of all workers together; 0: no limit */
 	enum conf_recipients recipients;
 	enum conf_mixed mixed;
 	struct conf_text when_text;
@@ -118,8 +142,10 @@ struct conf_rule {
 
 struct conf {
 	/* [server] */
-	struct conf_listen listen[CONF_LISTEN_MAX];
-	size_t listen_count;
+	struct conf_listeners listen;
+	struct conf_listeners status;  /* asks; none: count is 0 */
+	struct conf_listeners control; /* changes, too; unix only */
+	const char *control_group; /* "" : root and `user` alone */
 	const char *user;  /* "" : stay who we are */
 	const char *group; /* "" : the user's own */
 	unsigned workers_min;
@@ -134,6 +160,10 @@ struct conf {
 	enum log_sink log;
 	int syslog_facility;
 	enum log_level log_level;
+	const char *log_file;	/* of LOG_SINK_FILE */
+	const char *state_file; /* "" : switches are lost at the end */
+	unsigned history;	/* messages that `why` remembers */
+	enum conf_overload on_overload;
 	const char *pid_file; /* "" : none */
 	bool core_dumps;
 	uint64_t step_deadline;		/* 8 s */
@@ -217,6 +247,17 @@ void conf_problems_print(const struct conf_problems *p, struct buf *out);
 bool conf_print(const struct conf *conf, bool with_defaults, struct buf *out);
 /* The sample file etc/sekisho.conf: every parameter with its sentence. */
 bool conf_print_sample(struct buf *out);
+
+/*
+ * "on", "off", "evaluate", "percent 5": what stands behind `mode =`, and what
+ * an administrator says to the control socket.  False: why_out in words.
+ */
+#define CONF_SWITCH_WHY 512
+bool conf_switch_parse(struct slice text, struct conf_switch *switch_out,
+		       char why_out[CONF_SWITCH_WHY])
+	__attribute__((warn_unused_result));
+#define CONF_SWITCH_TEXT 16
+void conf_switch_print(const struct conf_switch *s, char *text, size_t size);
 
 const char *conf_order_name(enum conf_order order);
 const char *conf_mode_name(enum conf_mode mode);

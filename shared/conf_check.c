@@ -92,8 +92,9 @@ static void check_pool(const struct check *c)
 /* Could an MTA of this kind be behind one of the listeners? */
 static bool may_serve(const struct conf *conf, enum mta mta)
 {
-	for (size_t i = 0; i < conf->listen_count; i++)
-		if (!conf->listen[i].has_mta || conf->listen[i].mta == mta)
+	for (size_t i = 0; i < conf->listen.count; i++)
+		if (!conf->listen.at[i].has_mta ||
+		    conf->listen.at[i].mta == mta)
 			return true;
 	return false;
 }
@@ -181,21 +182,99 @@ static bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
 	return a->port == b->port && same_host(a->host, b->host);
 }
 
+/* The address at hand, among all we listen on: for MTAs and for people. */
+struct listener {
+	const char *key;
+	const struct endpoint *endpoint;
+};
+
+#define LISTENERS_MAX (3 * CONF_LISTEN_MAX)
+
+static size_t add_listeners(struct listener *all, size_t n, const char *key,
+			    const struct conf_listeners *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		all[n++] = (struct listener){ key, &list->at[i].endpoint };
+	return n;
+}
+
+static size_t all_listeners(const struct conf *conf, struct listener *all)
+{
+	size_t n = add_listeners(all, 0, "listen", &conf->listen);
+
+	n = add_listeners(all, n, "status", &conf->status);
+	return add_listeners(all, n, "control", &conf->control);
+}
+
 static void check_listeners(const struct check *c)
 {
-	const struct conf *conf = c->conf;
+	struct listener all[LISTENERS_MAX];
+	size_t n = all_listeners(c->conf, all);
 	char text[400];
 
-	for (size_t i = 0; i < conf->listen_count; i++) {
+	for (size_t i = 0; i < n; i++) {
 		for (size_t j = 0; j < i; j++) {
-			if (!same_endpoint(&conf->listen[i].endpoint,
-					   &conf->listen[j].endpoint))
+			if (!same_endpoint(all[i].endpoint, all[j].endpoint))
 				continue;
-			endpoint_print(&conf->listen[i].endpoint, text,
-				       sizeof(text));
-			problem(c, server_place(c, "listen"),
+			endpoint_print(all[i].endpoint, text, sizeof(text));
+			problem(c, server_place(c, all[i].key),
 				"two listeners want the same address: \"%s\"",
 				text);
+			break;
+		}
+	}
+}
+
+/* Whoever asks over TCP has no user id, so he may not change anything. */
+static void check_control(const struct check *c)
+{
+	const struct conf_listeners *list = &c->conf->control;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (list->at[i].endpoint.kind != ENDPOINT_UNIX)
+			problem(c, server_place(c, "control"),
+				"control takes unix sockets only: over inet "
+				"nobody can be told from anybody");
+}
+
+static void check_log(const struct check *c)
+{
+	if (c->conf->log == LOG_SINK_FILE && !c->conf->log_file[0])
+		problem(c, server_place(c, "log"),
+			"log = file needs log_file");
+}
+
+static void check_socket(const struct check *c, size_t i,
+			 const struct endpoint *e)
+{
+	const struct conf_milter *m = &c->conf->milters[i];
+	struct listener all[LISTENERS_MAX];
+	size_t n = all_listeners(c->conf, all);
+
+	/* Nothing listens on the host "*": it is not a wildcard here. */
+	for (size_t j = 0; j < n; j++)
+		if (same_endpoint(e, all[j].endpoint) &&
+		    (e->kind == ENDPOINT_UNIX ||
+		     strcasecmp(e->host, all[j].endpoint->host) == 0))
+			problem(c, milter_place(c, i, "socket"),
+				"milter \"%s\": this is an address we listen "
+				"on ourselves", m->name);
+}
+
+static void check_sockets(const struct check *c, size_t i)
+{
+	const struct conf_sockets *list = &c->conf->milters[i].socket;
+	char text[400];
+
+	for (unsigned j = 0; j < list->count; j++) {
+		check_socket(c, i, &list->at[j]);
+		for (unsigned k = 0; k < j; k++) {
+			if (!same_endpoint(&list->at[j], &list->at[k]))
+				continue;
+			endpoint_print(&list->at[j], text, sizeof(text));
+			problem(c, milter_place(c, i, "socket"),
+				"milter \"%s\": the same address twice: "
+				"\"%s\"", c->conf->milters[i].name, text);
 			break;
 		}
 	}
@@ -210,15 +289,7 @@ static void check_milter(const struct check *c, size_t i)
 				       "step_deadline" :
 				       "step_deadline_postfix";
 
-	/* Nothing listens on the host "*": it is not a wildcard here. */
-	for (size_t j = 0; j < conf->listen_count; j++)
-		if (same_endpoint(&m->socket, &conf->listen[j].endpoint) &&
-		    (m->socket.kind == ENDPOINT_UNIX ||
-		     strcasecmp(m->socket.host,
-				conf->listen[j].endpoint.host) == 0))
-			problem(c, milter_place(c, i, "socket"),
-				"milter \"%s\": this is an address we listen "
-				"on ourselves", m->name);
+	check_sockets(c, i);
 	check_timeout(c, i, "timeout_connect", m->timeout_connect, step,
 		      step_key);
 	check_timeout(c, i, "timeout_command", m->timeout_command, step,
@@ -239,6 +310,8 @@ void conf_check(const struct conf *conf, const struct conf_places *places,
 	check_pool(&c);
 	check_times(&c);
 	check_listeners(&c);
+	check_control(&c);
+	check_log(&c);
 	for (size_t i = 0; i < conf->milter_count; i++)
 		check_milter(&c, i);
 }

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "shared/conf_value.h"
@@ -43,10 +44,10 @@ static bool print_endpoint(struct buf *out, const struct endpoint *e)
 	return print_string(out, slice_str(text));
 }
 
-static bool print_listen(struct buf *out, const struct conf *conf)
+static bool print_listen(struct buf *out, const struct conf_listeners *list)
 {
-	for (size_t i = 0; i < conf->listen_count; i++) {
-		const struct conf_listen *l = &conf->listen[i];
+	for (size_t i = 0; i < list->count; i++) {
+		const struct conf_listen *l = &list->at[i];
 
 		/* A line for each: all in one could be too long to read. */
 		if (i && !buf_add(out, SLICE_LIT(",\n    ")))
@@ -68,6 +69,33 @@ static bool print_listen(struct buf *out, const struct conf *conf)
 			return false;
 	}
 	return true;
+}
+
+static bool print_sockets(struct buf *out, const struct conf_sockets *list)
+{
+	for (unsigned i = 0; i < list->count; i++)
+		if ((i && !buf_add(out, SLICE_LIT(",\n    "))) ||
+		    !print_endpoint(out, &list->at[i]))
+			return false;
+	return true;
+}
+
+void conf_switch_print(const struct conf_switch *s, char *text, size_t size)
+{
+	const char *word = conf_mode_name(s->mode);
+
+	if (s->mode == MODE_PERCENT)
+		snprintf(text, size, "%s %u", word, s->percent);
+	else
+		snprintf(text, size, "%s", word);
+}
+
+static bool print_switch(struct buf *out, const struct conf_switch *s)
+{
+	char text[CONF_SWITCH_TEXT];
+
+	conf_switch_print(s, text, sizeof(text));
+	return buf_add(out, slice_str(text));
 }
 
 static bool print_macros(struct buf *out, const struct slice *lists)
@@ -174,10 +202,13 @@ bool conf_value_print(const struct conf_row *row, const void *base,
 	case CONF_EITHER:
 		return buf_add(out, slice_str(conf_word_of(row->words,
 							   word_at(row, at))));
-	case CONF_ENDPOINT:
-		return print_endpoint(out, at);
+	case CONF_SOCKETS:
+		return print_sockets(out, at);
+	case CONF_SWITCH:
+		return print_switch(out, at);
 	case CONF_LISTEN:
-		return print_listen(out, base);
+	case CONF_STATUS:
+		return print_listen(out, at);
 	case CONF_MACROS:
 		return print_macros(out, at);
 	case CONF_TEXT:

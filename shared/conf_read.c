@@ -418,38 +418,54 @@ static void check_required(struct reading *r)
 			check_item(r, (enum conf_section)s, i);
 }
 
-static void resolve(struct reading *r)
+static size_t row_of(enum conf_section section, const char *key)
 {
+	size_t n;
+
+	return (size_t)(conf_row_find(section, slice_str(key)) -
+			conf_rows(section, &n));
+}
+
+static void resolve_listeners(struct reading *r, const char *key,
+			      struct conf_listeners *list)
+{
+	struct conf_place place = r->places->server[row_of(CONF_SERVER, key)];
 	char text[400];
 	const char *why;
-	size_t n;
-	const struct conf_row *rows = conf_rows(CONF_SERVER, &n);
-	size_t listen = (size_t)(conf_row_find(CONF_SERVER,
-					       SLICE_LIT("listen")) - rows);
-	size_t socket = (size_t)(conf_row_find(CONF_MILTER,
-					       SLICE_LIT("socket")) -
-				 conf_rows(CONF_MILTER, &n));
 
-	for (size_t i = 0; i < r->conf->listen_count; i++) {
-		struct endpoint *e = &r->conf->listen[i].endpoint;
-		struct conf_place place = r->places->server[listen];
-
-		if (endpoint_resolve(e, true, &why))
+	for (size_t i = 0; i < list->count; i++) {
+		if (endpoint_resolve(&list->at[i].endpoint, true, &why))
 			continue;
-		endpoint_print(e, text, sizeof(text));
+		endpoint_print(&list->at[i].endpoint, text, sizeof(text));
 		problem_at(r, place.file ? place : r->places->file,
 			   "listener \"%s\": %s", text, why);
 	}
-	for (size_t i = 0; i < r->conf->milter_count; i++) {
-		struct conf_milter *m = &r->conf->milters[i];
+}
 
-		if (endpoint_resolve(&m->socket, false, &why))
+static void resolve_sockets(struct reading *r, size_t milter)
+{
+	const struct conf_milter *m = &r->conf->milters[milter];
+	size_t row = row_of(CONF_MILTER, "socket");
+	char text[400];
+	const char *why;
+
+	for (unsigned i = 0; i < m->socket.count; i++) {
+		if (endpoint_resolve(&m->socket.at[i], false, &why))
 			continue;
-		endpoint_print(&m->socket, text, sizeof(text));
-		problem_at(r, r->places->keys[CONF_MILTER][i][socket],
+		endpoint_print(&m->socket.at[i], text, sizeof(text));
+		problem_at(r, r->places->keys[CONF_MILTER][milter][row],
 			   "milter \"%s\": could not look up \"%s\": %s",
 			   m->name, text, why);
 	}
+}
+
+static void resolve(struct reading *r)
+{
+	resolve_listeners(r, "listen", &r->conf->listen);
+	resolve_listeners(r, "status", &r->conf->status);
+	resolve_listeners(r, "control", &r->conf->control);
+	for (size_t i = 0; i < r->conf->milter_count; i++)
+		resolve_sockets(r, i);
 }
 
 /* How many sections of a kind the lines have, twice the same included. */

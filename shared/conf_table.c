@@ -15,12 +15,16 @@ const struct conf_word conf_order_words[] = {
 };
 const struct conf_word conf_mode_words[] = {
 	{ "on", MODE_ON }, { "off", MODE_OFF }, { "evaluate", MODE_EVALUATE },
-	{ NULL, 0 },
+	{ "percent", MODE_PERCENT }, { NULL, 0 },
 };
 const struct conf_word conf_policy_words[] = {
 	{ "tempfail", POLICY_TEMPFAIL }, { "accept", POLICY_ACCEPT },
 	{ "reject", POLICY_REJECT }, { "discard", POLICY_DISCARD },
 	{ "quarantine", POLICY_QUARANTINE }, { NULL, 0 },
+};
+const struct conf_word conf_overload_words[] = {
+	{ "tempfail", OVERLOAD_TEMPFAIL }, { "accept", OVERLOAD_ACCEPT },
+	{ NULL, 0 },
 };
 const struct conf_word conf_mta_words[] = {
 	{ "postfix", MTA_POSTFIX }, { "sendmail", MTA_SENDMAIL }, { NULL, 0 },
@@ -52,7 +56,8 @@ const struct conf_word conf_list_words[] = {
 };
 static const struct conf_word log_words[] = {
 	{ "stderr", LOG_SINK_STDERR }, { "syslog", LOG_SINK_SYSLOG },
-	{ "journal", LOG_SINK_JOURNAL }, { NULL, 0 },
+	{ "journal", LOG_SINK_JOURNAL }, { "file", LOG_SINK_FILE },
+	{ NULL, 0 },
 };
 static const struct conf_word level_words[] = {
 	{ "debug", LOG_LEVEL_DEBUG }, { "info", LOG_LEVEL_INFO },
@@ -92,6 +97,13 @@ const struct conf_unit conf_durations[] = {
 	.offset = offsetof(STRUCT, KEY), .type = TYPE, .when = CONF_AT_RELOAD
 
 static const struct conf_row server_rows[] = {
+	{ ROW_S(control, CONF_STATUS, CONF_AT_START), .standard = "",
+	  .sample = "unix:/run/sekisho/control.sock mode=0660",
+	  .sentence = "Where sekishoctl changes what is in force: unix sockets "
+		      "with options owner= group= mode=; empty means nowhere." },
+	{ ROW_S(control_group, CONF_STRING, CONF_AT_RELOAD), .standard = "",
+	  .sentence = "Members of this group may change things through the "
+		      "control socket, besides root and user." },
 	{ ROW_S(core_dumps, CONF_BOOL, CONF_AT_START), .standard = "no",
 	  .sentence = "May a process that dies leave a core file?  Mail is "
 		      "kept out of it, as far as whole pages go." },
@@ -111,6 +123,10 @@ static const struct conf_row server_rows[] = {
 	{ ROW_S(headers_size_max, CONF_SIZE, CONF_AT_RELOAD),
 	  .standard = "1M", .min = 64 * KIB, .max = GIB, .unit = "bytes",
 	  .sentence = "A message whose headers are larger is refused." },
+	{ ROW_S(history, CONF_UNSIGNED, CONF_AT_START),
+	  .standard = "1000", .min = 10, .max = 100000, .unit = "messages",
+	  .sentence = "So many messages can still be asked about with "
+		      "\"sekishoctl why\"; each takes 2 KiB." },
 	{ ROW_S(listen, CONF_LISTEN, CONF_AT_START),
 	  .standard = "inet:10025@127.0.0.1",
 	  .sample = "inet:10025@127.0.0.1",
@@ -119,6 +135,8 @@ static const struct conf_row server_rows[] = {
 	{ ROW_S(log, CONF_WORD, CONF_AT_RELOAD), .standard = "stderr",
 	  .words = log_words,
 	  .sentence = "Where log lines go." },
+	{ ROW_S(log_file, CONF_PATH, CONF_AT_RELOAD), .standard = "",
+	  .sentence = "The file of log = file; SIGUSR1 opens it anew." },
 	{ ROW_S(log_level, CONF_WORD, CONF_AT_RELOAD), .standard = "info",
 	  .words = level_words,
 	  .sentence = "Lines below this level are not written." },
@@ -147,6 +165,11 @@ static const struct conf_row server_rows[] = {
 	  .standard = "300s", .min = S, .max = 24 * H, .unit = "time",
 	  .sentence = "An MTA that is silent this long inside a message is "
 		      "taken for gone." },
+	{ ROW_S(on_overload, CONF_WORD, CONF_AT_RELOAD),
+	  .standard = "tempfail", .words = conf_overload_words,
+	  .sentence = "What mail gets when workers_max are busy and it has "
+		      "waited for two seconds: put off, or let through "
+		      "unfiltered." },
 	{ ROW_S(pid_file, CONF_PATH, CONF_AT_START), .standard = "",
 	  .sentence = "Where to write the process id; empty means nowhere." },
 	{ ROW_S(progress_interval, CONF_DURATION, CONF_AT_RELOAD),
@@ -170,6 +193,13 @@ static const struct conf_row server_rows[] = {
 	  .standard = "/var/spool/sekisho",
 	  .sentence = "Where large messages are kept while they are checked; "
 		      "nothing stays there." },
+	{ ROW_S(state_file, CONF_PATH, CONF_AT_RELOAD), .standard = "",
+	  .sentence = "Where switches made while running are kept over a "
+		      "restart; empty means that they end with the server." },
+	{ ROW_S(status, CONF_STATUS, CONF_AT_START), .standard = "",
+	  .sample = "unix:/run/sekisho/status.sock mode=0666",
+	  .sentence = "Where sekishoctl and monitoring read the numbers: unix "
+		      "or inet addresses; empty means nowhere." },
 	{ ROW_S(step_deadline, CONF_DURATION, CONF_AT_RELOAD),
 	  .standard = "8s", .min = 100 * MS, .max = H, .unit = "time",
 	  .sentence = "All waiting for milters within one command of an MTA "
@@ -198,6 +228,19 @@ static const struct conf_row server_rows[] = {
 };
 
 static const struct conf_row milter_rows[] = {
+	{ ROW_M(breaker_failures, CONF_UNSIGNED, CONF_AT_RELOAD),
+	  .standard = "5", .min = 0, .max = 1000, .unit = "failures",
+	  .sentence = "After so many failures in a row the milter is left "
+		      "alone for breaker_pause and on_failure holds at once; 0 "
+		      "means never." },
+	{ ROW_M(breaker_pause, CONF_DURATION, CONF_AT_RELOAD),
+	  .standard = "10s", .min = 10 * MS, .max = H, .unit = "time",
+	  .sentence = "How long, before it is tried again." },
+	{ ROW_M(connections_max, CONF_UNSIGNED, CONF_AT_RELOAD),
+	  .standard = "0", .min = 0, .max = 10000, .unit = "connections",
+	  .sentence = "All workers together open no more connections to the "
+		      "milter; others wait up to timeout_connect; 0 means no "
+		      "limit." },
 	{ ROW_M(join, CONF_WORD, CONF_AT_RELOAD), .standard = "connect",
 	  .words = join_words,
 	  .sentence = "For tests only: the stage at which the milter joins." },
@@ -210,10 +253,12 @@ static const struct conf_row milter_rows[] = {
 	  .sentence = "With recipients = own: those whose set of milters "
 		      "differs from the first one's share the message, or are "
 		      "told to come later in one of their own." },
-	{ ROW_M(mode, CONF_WORD, CONF_AT_RELOAD), .standard = "on",
+	{ ROW_M(mode, CONF_SWITCH, CONF_AT_RELOAD), .standard = "on",
 	  .words = conf_mode_words,
 	  .sentence = "Is the milter asked, and does its word count?  "
-		      "\"evaluate\" asks it and only logs the answers." },
+		      "\"evaluate\" asks it and only logs the answers; "
+		      "\"percent 5\" is on for 5 of 100 client networks and "
+		      "evaluate for the others." },
 	{ ROW_M(on_failure, CONF_WORD, CONF_AT_RELOAD), .standard = "tempfail",
 	  .words = conf_policy_words,
 	  .sentence = "What happens to a message when the milter fails." },
@@ -233,9 +278,11 @@ static const struct conf_row milter_rows[] = {
 	  .sentence = "Does the milter apply when its condition is true for "
 		      "any recipient, for all of them, or is it shown only "
 		      "its own?" },
-	{ ROW_M(socket, CONF_ENDPOINT, CONF_AT_RELOAD),
+	{ ROW_M(socket, CONF_SOCKETS, CONF_AT_RELOAD),
 	  .sample = "unix:/run/opendkim/opendkim.sock",
-	  .sentence = "Where the milter listens." },
+	  .sentence = "Where the milter listens; several addresses, separated "
+		      "by commas, are of the same kind: the least busy is "
+		      "asked." },
 	{ ROW_M(timeout_command, CONF_DURATION, CONF_AT_RELOAD),
 	  .standard = "7s", .min = 10 * MS, .max = H, .unit = "time",
 	  .sentence = "How long the milter may be silent when it owes an "

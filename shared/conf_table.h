@@ -27,8 +27,10 @@ enum conf_type {
 	CONF_PATH,     /* const char *, absolute */
 	CONF_WORD,     /* an enum or int: one of row->words */
 	CONF_EITHER,   /* bool: one of the two row->words */
-	CONF_ENDPOINT, /* struct endpoint */
-	CONF_LISTEN,   /* conf.listen and conf.listen_count */
+	CONF_SOCKETS,  /* struct conf_sockets */
+	CONF_SWITCH,   /* struct conf_switch */
+	CONF_LISTEN,   /* struct conf_listeners; may listen for MTAs */
+	CONF_STATUS,   /* struct conf_listeners; nothing about MTAs */
 	CONF_MACROS,   /* struct slice[LIST_COUNT] */
 	CONF_TEXT,     /* struct conf_text: an expression, a table's source */
 	CONF_TEXTS,    /* struct conf_texts: may be given again and again */
@@ -76,6 +78,7 @@ extern const struct conf_word conf_section_words[];
 const char *conf_section_print(enum conf_section section);
 extern const struct conf_word conf_order_words[];
 extern const struct conf_word conf_mode_words[];
+extern const struct conf_word conf_overload_words[];
 extern const struct conf_word conf_policy_words[];
 extern const struct conf_word conf_mta_words[];
 extern const struct conf_word conf_list_words[];

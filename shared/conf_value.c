@@ -346,23 +346,95 @@ static bool parse_listener(struct arena *arena, struct slice *rest,
 	return true;
 }
 
-static bool parse_listen(struct arena *arena, struct slice text,
-			 struct conf *conf, struct conf_value_error *e)
+static bool parse_listen(struct arena *arena, const struct conf_row *row,
+			 struct slice text, struct conf_listeners *list,
+			 struct conf_value_error *e)
 {
 	enum behind behind;
 
-	conf->listen_count = 0;
+	list->count = 0;
+	if (text.len == 0 && row->standard && !row->standard[0])
+		return true;
 	do {
-		struct conf_listen *l = &conf->listen[conf->listen_count];
+		struct conf_listen *l = &list->at[list->count];
 
-		if (conf->listen_count == CONF_LISTEN_MAX)
+		if (list->count == CONF_LISTEN_MAX)
 			return fails(e, "more than %d addresses",
 				     CONF_LISTEN_MAX);
 		if (!parse_listener(arena, &text, l, &behind, e))
 			return false;
-		conf->listen_count++;
+		if (l->has_mta && row->type == CONF_STATUS)
+			return fails(e, "mta= is for listen only");
+		list->count++;
 	} while (behind == BEHIND_COMMA);
 	return true;
+}
+
+/* Addresses of one milter, separated by commas. */
+static bool parse_sockets(struct arena *arena, struct slice text,
+			  struct conf_sockets *list,
+			  struct conf_value_error *e)
+{
+	struct slice word;
+	enum behind behind;
+
+	list->count = 0;
+	list->at = arena_take_n(arena, CONF_SOCKETS_MAX, sizeof(*list->at));
+	if (!list->at)
+		return fails(e, "no memory");
+	do {
+		if (list->count == CONF_SOCKETS_MAX)
+			return fails(e, "more than %d addresses",
+				     CONF_SOCKETS_MAX);
+		behind = take_word(&text, &word);
+		if (behind == BEHIND_WORD)
+			return fails(e, "more than one word: a value with "
+					"blanks needs quotes around all of it");
+		if (list->count && word.len == 0)
+			return fails(e, "no address before or behind a comma");
+		if (!parse_address(conf_unquote(word), &list->at[list->count],
+				   e))
+			return false;
+		list->count++;
+	} while (behind == BEHIND_COMMA);
+	return true;
+}
+
+static bool parse_switch(struct slice text, struct conf_switch *switch_out,
+			 struct conf_value_error *e)
+{
+	struct slice word;
+	uint64_t percent;
+	int mode;
+
+	if (take_word(&text, &word) == BEHIND_COMMA)
+		return fails(e, "a comma has no meaning here");
+	if (!find_word(conf_mode_words, word, &mode, e))
+		return false;
+	*switch_out = (struct conf_switch){ .mode = (enum conf_mode)mode };
+	if (mode != MODE_PERCENT)
+		return text.len == 0 ||
+		       fails(e, "nothing may stand behind \"%.*s\"",
+			     SLICE_ARG(word));
+	if (text.len && text.data[text.len - 1] == '%')
+		text.len--;
+	if (!slice_to_u64(text, 100, &percent))
+		return fails(e, "percent needs a whole number from 0 to 100");
+	switch_out->percent = (unsigned)percent;
+	return true;
+}
+
+_Static_assert(sizeof(((struct conf_value_error *)0)->why) == CONF_SWITCH_WHY,
+	       "conf_switch_parse() hands the words on");
+
+bool conf_switch_parse(struct slice text, struct conf_switch *switch_out,
+		       char why_out[CONF_SWITCH_WHY])
+{
+	struct conf_value_error e = { "" };
+	bool ok = parse_switch(slice_trim(text), switch_out, &e);
+
+	memcpy(why_out, e.why, sizeof(e.why));
+	return ok;
 }
 
 /* One letter, or a longer name in braces. */
@@ -436,8 +508,7 @@ static bool parse_macros(struct arena *arena, struct slice text,
  */
 static bool one_word(const struct conf_row *row, struct slice text)
 {
-	if (row->type != CONF_STRING && row->type != CONF_PATH &&
-	    row->type != CONF_ENDPOINT)
+	if (row->type != CONF_STRING && row->type != CONF_PATH)
 		return true;
 	for (size_t i = 0; i < text.len; i++)
 		if (is_blank(text.data[i]))
@@ -455,7 +526,8 @@ bool conf_value_parse(struct arena *arena, const struct conf_row *row,
 	if (!one_word(row, text))
 		return fails(error_out, "more than one word: a value with "
 					"blanks needs quotes around all of it");
-	if (row->type != CONF_LISTEN && row->type != CONF_TEXT &&
+	if (row->type != CONF_LISTEN && row->type != CONF_STATUS &&
+	    row->type != CONF_SOCKETS && row->type != CONF_TEXT &&
 	    row->type != CONF_TEXTS)
 		text = conf_unquote(text);
 	switch (row->type) {
@@ -471,10 +543,13 @@ bool conf_value_parse(struct arena *arena, const struct conf_row *row,
 	case CONF_WORD:
 	case CONF_EITHER:
 		return parse_word(row, text, at, error_out);
-	case CONF_ENDPOINT:
-		return parse_address(text, at, error_out);
+	case CONF_SOCKETS:
+		return parse_sockets(arena, text, at, error_out);
+	case CONF_SWITCH:
+		return parse_switch(text, at, error_out);
 	case CONF_LISTEN:
-		return parse_listen(arena, text, base, error_out);
+	case CONF_STATUS:
+		return parse_listen(arena, row, text, at, error_out);
 	case CONF_MACROS:
 		return parse_macros(arena, text, at, error_out);
 	case CONF_TEXT:

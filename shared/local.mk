@@ -5,8 +5,12 @@ shared_libshared_a_SOURCES = \
 	shared/arena.h \
 	shared/board.c \
 	shared/board.h \
+	shared/board_breaker.c \
 	shared/board_layout.h \
+	shared/board_name.c \
 	shared/board_read.c \
+	shared/breaker.c \
+	shared/breaker.h \
 	shared/buf.c \
 	shared/buf.h \
 	shared/builtin.c \
@@ -43,6 +47,8 @@ shared_libshared_a_SOURCES = \
 	shared/facts.h \
 	shared/header_list.c \
 	shared/header_list.h \
+	shared/histogram.c \
+	shared/histogram.h \
 	shared/io.c \
 	shared/io.h \
 	shared/log.c \

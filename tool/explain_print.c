@@ -83,9 +83,12 @@ static bool print_item(const struct explain *e, const struct explain_item *i,
 			SLICE_ARG(i->skipped_by->name),
 			stage_of(i->skipped_at)))
 		return false;
-	if (i->milter && i->milter->mode != MODE_ON)
-		return buf_printf(out, "    mode = %s\n",
-				  conf_mode_name(i->milter->mode));
+	if (i->milter && i->milter->mode.mode != MODE_ON) {
+		char mode[CONF_SWITCH_TEXT];
+
+		conf_switch_print(&i->milter->mode, mode, sizeof(mode));
+		return buf_printf(out, "    mode = %s\n", mode);
+	}
 	return true;
 }
 
@@ -217,6 +220,7 @@ static bool json_recipients(const struct explain_item *i, struct buf *out)
 
 static bool json_item(const struct explain_item *i, struct buf *out)
 {
+	char mode[CONF_SWITCH_TEXT];
 	bool ok = buf_add_byte(out, '{') && json_word(out, "name", i->name) &&
 		  json_word(out, "answer", tri_word(i->answer));
 
@@ -225,8 +229,10 @@ static bool json_item(const struct explain_item *i, struct buf *out)
 			       i->when ? stage_of(i->stage) : "connect");
 	if (ok && i->has_failed)
 		ok = buf_printf(out, ",\"failed\":true");
+	if (i->milter)
+		conf_switch_print(&i->milter->mode, mode, sizeof(mode));
 	if (ok && i->milter)
-		ok = json_word(out, "mode", conf_mode_name(i->milter->mode)) &&
+		ok = json_word(out, "mode", mode) &&
 		     json_word(out, "recipients_mode",
 			       conf_recipients_name(i->milter->recipients));
 	if (ok && i->skipped_by)

@@ -29,6 +29,7 @@ bool chain_init(struct chain *c, const struct worker_env *env,
 
 		m->conf = &env->conf->milters[i];
 		m->index = i;
+		m->cell = env->cells ? env->cells[i] : i;
 		child_init(&m->child, m->conf);
 		if (m->conf->when) {
 			m->memos = calloc(cond_memos(m->conf->when) + 1,
@@ -62,6 +63,16 @@ static void follow_tables(const struct chain *c)
 		table_follow(c->env->conf->tables[i].table);
 }
 
+/*
+ * The switches as they are now.  Read when the client is known, and at each
+ * MAIL: a message keeps what it began with.
+ */
+static void read_switches(struct chain *c)
+{
+	for (unsigned i = 0; i < c->count; i++)
+		c->members[i].mode = choose_mode(c, &c->members[i]);
+}
+
 void chain_begin_session(struct chain *c, const struct option *offer)
 {
 	follow_tables(c);
@@ -84,6 +95,7 @@ void chain_begin_session(struct chain *c, const struct option *offer)
 		m->unsettled = false;
 		m->unknown_waiting = false;
 	}
+	read_switches(c);
 }
 
 void chain_end_session(struct chain *c)
@@ -139,6 +151,8 @@ static void feed_all(struct chain *c)
 void chain_event(struct chain *c, enum stage event)
 {
 	c->event = event;
+	if (event == STAGE_CONNECT)
+		read_switches(c);
 	if (event >= STAGE_HEADER && event <= STAGE_EOM)
 		c->content = true;
 	for (unsigned i = 0; i < c->count; i++) {
@@ -237,7 +251,7 @@ unsigned chain_waits_for(const struct chain *c)
 	unsigned waiting;
 
 	decided(c, c->event, &ignored, &waiting);
-	return waiting;
+	return waiting == BOARD_NO_CHILD ? waiting : c->members[waiting].cell;
 }
 
 void chain_late(struct chain *c)
@@ -328,6 +342,7 @@ void chain_begin_message(struct chain *c)
 	c->regex_time = 0;
 	facts_begin_message(&c->facts, c->message_arena);
 	rulebook_begin_message(&c->book);
+	read_switches(c);
 	for (unsigned i = 0; i < c->count; i++) {
 		struct member *m = &c->members[i];
 
@@ -411,9 +426,34 @@ const struct header_list *chain_headers_now(const struct chain *c)
 	return v->headers_done ? &v->headers : NULL;
 }
 
+/* Why it was not asked about the message that ends. */
+static enum board_milter_counter skipped_by(const struct member *m)
+{
+	if (m->mode == MODE_OFF)
+		return MILTER_SKIPPED_SWITCH;
+	if (m->skipped_by_rule)
+		return MILTER_SKIPPED_RULE;
+	if (m->state == MEMBER_FAILED && m->failure == CHILD_BREAKER)
+		return MILTER_SKIPPED_BREAKER;
+	return m->passed_over ? MILTER_SKIPPED_CONDITION :
+				MILTER_SKIPPED_OTHER;
+}
+
+static void count_skipped(const struct chain *c)
+{
+	for (unsigned i = 0; i < c->count; i++) {
+		const struct member *m = &c->members[i];
+
+		if (!m->asked)
+			board_count_milter(c->env->board, c->env->slot,
+					   m->cell, skipped_by(m), 1);
+	}
+}
+
 void chain_end_message(struct chain *c)
 {
 	chain_release(c, 0);
+	count_skipped(c);
 	for (unsigned i = 0; i < c->count; i++) {
 		struct member *m = &c->members[i];
 

@@ -61,7 +61,7 @@ void chain_rejected_rcpt(struct chain *c, const struct command_envelope *rcpt,
 bool chain_decided(const struct chain *c, struct verdict *verdict_out);
 /* While content arrives: has the message got its no already? */
 bool chain_refused(const struct chain *c, struct verdict *verdict_out);
-/* The index of the first child waited for, or BOARD_NO_CHILD. */
+/* The cell of the first child waited for, or BOARD_NO_CHILD. */
 unsigned chain_waits_for(const struct chain *c);
 /* The deadline has passed: those that owe an answer are late. */
 void chain_late(struct chain *c);

@@ -61,17 +61,38 @@ static enum child_result send_offer(struct child *c)
 	return child_flush(c);
 }
 
+/* All addresses of all sockets, one after the other. */
+static unsigned address_count(const struct child *c)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->conf->socket.count; i++)
+		n += c->conf->socket.at[i].addr_count;
+	return n;
+}
+
+static const struct endpoint *address(const struct child *c, unsigned i,
+				      unsigned *addr_out)
+{
+	const struct endpoint *e = c->conf->socket.at;
+
+	while (i >= e->addr_count)
+		i -= e++->addr_count;
+	*addr_out = i;
+	return e;
+}
+
 /* Tries one address after the other; the last one's failure is the result. */
 static enum child_result try_connect(struct child *c)
 {
-	const struct endpoint *e = &c->conf->socket;
 	int reason = EADDRNOTAVAIL;
 
 	c->retry_at = CLOCK_NEVER;
-	while (c->addr_next < e->addr_count) {
-		unsigned i = c->addr_next++;
+	while (c->addr_next < address_count(c)) {
+		unsigned i = c->addr_next++, a;
+		const struct endpoint *e = address(c, i, &a);
 
-		switch (io_connect(&e->addr[i].any, e->addr_len[i], &c->fd)) {
+		switch (io_connect(&e->addr[a].any, e->addr_len[a], &c->fd)) {
 		case IO_OK:
 			return send_offer(c);
 		case IO_AGAIN:
@@ -148,7 +169,7 @@ static void owe(struct child *c, enum stage stage)
 		c->owed_runs ? &c->owed[c->owed_runs - 1] : NULL;
 
 	if (!last) {
-		c->alive_at = clock_now();
+		c->alive_at = c->head_since = clock_now();
 		if (!c->busy_since)
 			c->busy_since = c->alive_at;
 	}
@@ -162,6 +183,10 @@ static void owe(struct child *c, enum stage stage)
 
 static void pay(struct child *c)
 {
+	uint64_t now = clock_now();
+
+	c->answered_in = now - c->head_since;
+	c->head_since = now;
 	if (--c->owed[0].count)
 		return;
 	c->owed_runs--;
@@ -184,7 +209,7 @@ short child_events(const struct child *c)
 /* The time to connect is shared out over the addresses. */
 static uint64_t connect_deadline(const struct child *c)
 {
-	uint64_t n = c->conf->socket.addr_count ? c->conf->socket.addr_count : 1;
+	uint64_t n = address_count(c) ? address_count(c) : 1;
 
 	return c->opened_at + c->conf->timeout_connect * c->addr_next / n;
 }
@@ -218,7 +243,7 @@ enum child_result child_too_late(struct child *c)
 		    clock_now() < c->opened_at + c->conf->timeout_connect)
 			return try_connect(c);
 		if (c->retry_at == CLOCK_NEVER &&
-		    c->addr_next < c->conf->socket.addr_count) {
+		    c->addr_next < address_count(c)) {
 			close(c->fd);
 			c->fd = -1;
 			return try_connect(c);
@@ -326,7 +351,7 @@ static enum child_result receive(struct child *c)
 	switch (io_read(c->fd, &c->in, READ_SIZE)) {
 	case IO_OK:
 		c->alive_at = clock_now();
-		if (c->conf->socket.kind != ENDPOINT_UNIX)
+		if (c->conf->socket.at->kind != ENDPOINT_UNIX)
 			io_quick_ack(c->fd);
 		return CHILD_OK;
 	case IO_AGAIN:
@@ -356,7 +381,7 @@ enum child_result child_serve(struct child *c, short revents)
 		int reason = errno;
 		close(c->fd);
 		c->fd = -1;
-		return c->addr_next < c->conf->socket.addr_count ?
+		return c->addr_next < address_count(c) ?
 			       try_connect(c) :
 			       connect_failed(c, reason);
 	}
@@ -479,7 +504,8 @@ const char *child_result_name(enum child_result r)
 		[CHILD_OK] = "ok",	     [CHILD_NOTHING] = "nothing",
 		[CHILD_CONNECT] = "connect", [CHILD_TIMEOUT] = "timeout",
 		[CHILD_EOF] = "closed",	     [CHILD_PROTOCOL] = "protocol",
-		[CHILD_LATE] = "late",	     [CHILD_NO_SPACE] = "resources",
+		[CHILD_LATE] = "late",	     [CHILD_BREAKER] = "breaker",
+		[CHILD_NO_SPACE] = "resources",
 	};
 
 	return names[r];

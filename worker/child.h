@@ -29,6 +29,7 @@ enum child_result {
 	CHILD_EOF,	/* closed its side */
 	CHILD_PROTOCOL, /* said what it may not say */
 	CHILD_LATE,	/* not its fault alone: our own deadline came first */
+	CHILD_BREAKER,	/* its breaker is open: it was not asked */
 	CHILD_NO_SPACE, /* ours: memory or descriptors */
 };
 
@@ -65,6 +66,8 @@ struct child {
 	bool unanswered_tail; /* told more, unanswerable, after the last owed */
 	uint64_t alive_at; /* last sign of life, or when it began to owe */
 	uint64_t busy_since;
+	uint64_t head_since; /* since when the first answer is owed */
+	uint64_t answered_in; /* how long the last final answer took */
 	uint64_t busy; /* sum of times in which it owed, microseconds */
 	const char *why; /* the reason of the last failure, static or below */
 	char why_room[160];

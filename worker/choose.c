@@ -1,5 +1,7 @@
 #include "worker/choose.h"
 
+#include "shared/network.h"
+
 bool choose_is_by_recipient(const struct member *m)
 {
 	return m->conf->recipients != RECIPIENTS_ANY && m->conf->when &&
@@ -12,6 +14,42 @@ bool choose_is_for_connection(const struct member *m)
 		return cond_known_from(m->conf->when) <= STAGE_HELO &&
 		       m->conf->join <= STAGE_HELO;
 	return m->conf->join <= STAGE_HELO;
+}
+
+/* FNV-1a, one byte after the other. */
+static uint32_t add_hash(uint32_t hash, const void *bytes, size_t n)
+{
+	const unsigned char *p = bytes;
+
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ p[i]) * 16777619u;
+	return hash;
+}
+
+/*
+ * By milter and client network (/24 or /64), so that a retry, which often
+ * comes from a neighbour, meets the same.
+ */
+static unsigned percentile(const struct chain *c, const struct member *m)
+{
+	uint32_t hash = add_hash(2166136261u, m->conf->name,
+				 strlen(m->conf->name));
+	struct ip ip;
+
+	if (ip_parse(c->journal->connect.address, &ip))
+		hash = add_hash(hash, ip.bytes, ip.is_v6 ? 8 : 3);
+	/* The low bits of so short a hash are not mixed well. */
+	return (hash ^ hash >> 15) % 100;
+}
+
+enum conf_mode choose_mode(const struct chain *c, const struct member *m)
+{
+	struct conf_switch s =
+		board_switched(c->env->board, m->cell, &m->conf->mode);
+
+	if (s.mode != MODE_PERCENT)
+		return s.mode;
+	return percentile(c, m) < s.percent ? MODE_ON : MODE_EVALUATE;
 }
 
 /* The headers as those above left them; NULL while they are at it. */

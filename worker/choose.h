@@ -37,4 +37,10 @@ bool choose_is_by_recipient(const struct member *m);
  */
 bool choose_is_mixed(struct chain *c);
 
+/*
+ * How it is switched for what comes now: on, off or evaluate.  Percent is on
+ * for that share of the client networks, each of which always meets the same.
+ */
+enum conf_mode choose_mode(const struct chain *c, const struct member *m);
+
 #endif

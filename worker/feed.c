@@ -113,8 +113,11 @@ static enum fed tell_mail(struct chain *c, struct member *m)
 	if (!may_hear(c, m, STAGE_MAIL))
 		return FED_WAIT;
 	if (!m->asked)
-		board_count_milter(c->env->board, c->env->slot, m->index,
+		board_count_milter(c->env->board, c->env->slot, m->cell,
 				   MILTER_APPLIED, 1);
+	if (!m->asked && !member_is_enforced(m))
+		board_count_milter(c->env->board, c->env->slot, m->cell,
+				   MILTER_EVALUATED, 1);
 	m->mark.mail = true;
 	m->asked = true;
 	m->in_message = true;
@@ -380,7 +383,7 @@ static bool open_child(struct chain *c, struct member *m)
 		return true;
 	if (!has_reason_to_open(c, m))
 		return false;
-	board_count_milter(c->env->board, c->env->slot, m->index,
+	board_count_milter(c->env->board, c->env->slot, m->cell,
 			   MILTER_CONNECTS, 1);
 	r = child_open(&m->child, &c->offer);
 	if (r != CHILD_OK)

@@ -8,7 +8,7 @@
 static void count(const struct chain *c, const struct member *m,
 		  enum board_milter_counter counter)
 {
-	board_count_milter(c->env->board, c->env->slot, m->index, counter, 1);
+	board_count_milter(c->env->board, c->env->slot, m->cell, counter, 1);
 }
 
 /*
@@ -56,7 +56,6 @@ static void done_connection(struct chain *c, struct member *m)
 {
 	m->connection = CONNECTION_ACCEPTED;
 	m->said_late = c->journal->has_mail;
-	count(c, m, MILTER_ACCEPTED);
 	child_quit(&m->child, false);
 	member_forget(m);
 }
@@ -69,9 +68,6 @@ static void no_connection(struct chain *c, struct member *m,
 		return;
 	m->connection = CONNECTION_REFUSED;
 	m->said_late = c->journal->has_mail;
-	count(c, m,
-	      m->connection_verdict.kind == VERDICT_REJECT ? MILTER_REJECTED :
-							     MILTER_TEMPFAILED);
 }
 
 static enum fact_milter final_word(const struct member *m,
@@ -101,7 +97,6 @@ static void end_part(struct chain *c, struct member *m, enum member_state state,
 
 static void done_message(struct chain *c, struct member *m, enum stage stage)
 {
-	count(c, m, MILTER_ACCEPTED);
 	end_part(c, m, MEMBER_ACCEPTED, stage);
 	check_step(m);
 }
@@ -109,16 +104,10 @@ static void done_message(struct chain *c, struct member *m, enum stage stage)
 static void no_message(struct chain *c, struct member *m,
 		       const struct answer *a, enum stage stage)
 {
-	static const enum board_milter_counter counters[] = {
-		[VERDICT_REJECT] = MILTER_REJECTED,
-		[VERDICT_TEMPFAIL] = MILTER_TEMPFAILED,
-		[VERDICT_DISCARD] = MILTER_DISCARDED,
-	};
 	bool still_in = stage == STAGE_RCPT && m->in_message;
 
 	if (!take_verdict(c, m, c->message_arena, a, stage, &m->verdict))
 		return;
-	count(c, m, counters[m->verdict.kind]);
 	end_part(c, m, MEMBER_NO, stage);
 	/* libmilter stays in the message after a discard at a recipient. */
 	m->in_message = still_in;
@@ -163,9 +152,6 @@ static void no_rcpt(struct chain *c, struct member *m, const struct answer *a)
 	if (r->state == RCPT_AT_HAND) {
 		m->rcpt_refused = true;
 		m->rcpt_verdict = v;
-		count(c, m,
-		      v.kind == VERDICT_REJECT ? MILTER_REJECTED :
-						 MILTER_TEMPFAILED);
 		return;
 	}
 	log_info("child \"%s\": late refusal of a recipient%s", m->conf->name,
@@ -227,8 +213,7 @@ static void finish(struct chain *c, struct member *m)
 {
 	note_headers(c, m);
 	end_part(c, m, MEMBER_DONE, STAGE_EOM);
-	count(c, m, MILTER_CONTINUED);
-	board_count_milter(c->env->board, c->env->slot, m->index, MILTER_EDITS,
+	board_count_milter(c->env->board, c->env->slot, m->cell, MILTER_EDITS,
 			   m->edits.count);
 	if (m->edits.has_quarantine)
 		count(c, m, MILTER_QUARANTINED);
@@ -258,10 +243,39 @@ static bool heard_aside(struct chain *c, struct member *m, enum effect effect)
 	return true;
 }
 
+/* As it was said, whatever becomes of it; what is not legal is a failure. */
+static void count_answer(const struct chain *c, const struct member *m,
+			 enum stage stage, const struct answer *a)
+{
+	static const enum board_answer of_class[] = {
+		[VERDICT_CONTINUE] = BOARD_ANSWERS, /* no legal code */
+		[VERDICT_REJECT] = ANSWERED_REJECT,
+		[VERDICT_TEMPFAIL] = ANSWERED_TEMPFAIL,
+	};
+	static const enum board_answer of_kind[ANSWER_COUNT] = {
+		[ANSWER_ACCEPT] = ANSWERED_ACCEPT,
+		[ANSWER_REJECT] = ANSWERED_REJECT,
+		[ANSWER_TEMPFAIL] = ANSWERED_TEMPFAIL,
+		[ANSWER_DISCARD] = ANSWERED_DISCARD,
+		[ANSWER_SKIP] = ANSWERED_SKIP,
+	};
+	enum board_answer answer = a->kind == ANSWER_REPLYCODE ?
+					   of_class[verdict_class(a)] :
+					   of_kind[a->kind];
+
+	if (answer != BOARD_ANSWERS)
+		board_count_answer(c->env->board, c->env->slot, m->cell, stage,
+				   answer, m->child.answered_in);
+}
+
 static void heard(struct chain *c, struct member *m, enum stage stage,
 		  const struct answer *a)
 {
 	enum effect effect = verdict_effect(stage, a->kind);
+
+	if (effect != EFFECT_EDIT && effect != EFFECT_PROGRESS &&
+	    effect != EFFECT_BREACH)
+		count_answer(c, m, stage, a);
 
 	m->hearing = stage;
 	if (stage != STAGE_CONNECT && stage != STAGE_HELO)

@@ -33,7 +33,6 @@ void member_forget_message(struct member *m)
 void member_reset_message(struct member *m)
 {
 	edits_end(&m->edits);
-	m->mode = m->conf->mode;
 	m->asked = false;
 	m->state = MEMBER_GOING;
 	m->failure = CHILD_OK;

@@ -54,7 +54,8 @@ enum member_state {
 struct member {
 	struct child child;
 	const struct conf_milter *conf;
-	unsigned index;
+	unsigned index; /* its place in the chain */
+	unsigned cell;	/* on the board */
 	unsigned place; /* in the watch at hand */
 
 	/* this connection of the MTA */
@@ -78,7 +79,7 @@ struct member {
 	unsigned aside_owed; /* answers to recipients outside the journal */
 
 	/* this message */
-	enum conf_mode mode;
+	enum conf_mode mode; /* on, off or evaluate: percent is resolved */
 	bool asked; /* it heard at least MAIL */
 	enum member_state state;
 	struct verdict verdict;
@@ -112,7 +113,7 @@ bool member_is_going(const struct member *m);
 void member_forget(struct member *m);
 /* It has heard nothing of the message: what it heard of connect and helo stays. */
 void member_forget_message(struct member *m);
-/* A message begins or is over: what is known of it is wiped. */
+/* A message begins or is over: what is known of it is wiped, but its mode. */
 void member_reset_message(struct member *m);
 /*
  * Nobody needs its answer any more.  In a message and owing nothing: ABORT;

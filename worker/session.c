@@ -365,7 +365,7 @@ static void begin(struct session *s, int fd, size_t listener,
 		  bool *told_to_leave)
 {
 	mta_open(&s->mta, fd);
-	s->listen = &s->env->conf->listen[listener];
+	s->listen = &s->env->conf->listen.at[listener];
 	s->told_to_leave = told_to_leave;
 	s->place = PLACE_START;
 	s->quit = s->exhausted = s->wait_optneg = false;

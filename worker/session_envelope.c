@@ -60,6 +60,7 @@ static void note_client(struct session *s)
 static void refuse_connection(struct session *s, const struct verdict *v)
 {
 	s->refused = *v;
+	session_count(s, COUNT_SESSIONS_REFUSED, 1);
 	chain_end_session(&s->chain);
 }
 
@@ -129,7 +130,7 @@ void session_on_mail(struct session *s, const struct command *cmd)
 	s->place = PLACE_ENVELOPE;
 	s->by_rules = (struct verdict){ .kind = VERDICT_CONTINUE, .by = -1 };
 	s->summary.began = clock_now();
-	session_count(s, COUNT_MESSAGES, 1);
+	board_message_begin(s->env->board, s->env->slot);
 	session_note_queue_id(s, journal_waiting(&s->journal, STAGE_MAIL));
 	if (!journal_mail(&s->journal, &cmd->envelope) ||
 	    !observe_mail(&s->chain.facts, &s->journal, &s->message, s->env))

@@ -8,17 +8,49 @@
 
 /* ---- the end of a message ---- */
 
-static void count_outcome(struct session *s, const struct verdict *v)
+static enum board_cause cause_of(const struct session *s,
+				 const struct verdict *v)
 {
-	static const enum board_counter counters[] = {
-		[VERDICT_CONTINUE] = COUNT_ACCEPTED,
-		[VERDICT_ACCEPT] = COUNT_ACCEPTED,
-		[VERDICT_REJECT] = COUNT_REJECTED,
-		[VERDICT_TEMPFAIL] = COUNT_TEMPFAILED,
-		[VERDICT_DISCARD] = COUNT_DISCARDED,
+	const struct member *m;
+
+	if (v->kind == VERDICT_CONTINUE)
+		return CAUSE_NONE;
+	if (v->rule.len)
+		return CAUSE_RULE;
+	if (v->by < 0)
+		return CAUSE_OWN;
+	m = &s->chain.members[v->by];
+	return m->state == MEMBER_FAILED ? CAUSE_POLICY : CAUSE_MILTER;
+}
+
+/* The MTA has its answer: what became of the message is certain. */
+static void settle(struct session *s, const struct verdict *v,
+		   enum board_outcome outcome)
+{
+	const struct worker_env *env = s->env;
+
+	board_message_settle(env->board, env->slot, v->stage, outcome,
+			     outcome == OUTCOME_ABORT ? CAUSE_NONE :
+							cause_of(s, v));
+	board_count_wait(env->board, env->slot, STAGE_COUNT,
+			 clock_now() - s->summary.began);
+	if (v->by >= 0 && v->kind != VERDICT_CONTINUE)
+		board_count_milter(env->board, env->slot,
+				   s->chain.members[v->by].cell, MILTER_DECIDED,
+				   1);
+}
+
+static enum board_outcome outcome_of(const struct verdict *v)
+{
+	static const enum board_outcome outcomes[] = {
+		[VERDICT_CONTINUE] = OUTCOME_ACCEPT,
+		[VERDICT_ACCEPT] = OUTCOME_ACCEPT,
+		[VERDICT_REJECT] = OUTCOME_REJECT,
+		[VERDICT_TEMPFAIL] = OUTCOME_TEMPFAIL,
+		[VERDICT_DISCARD] = OUTCOME_DISCARD,
 	};
 
-	session_count(s, counters[v->kind], 1);
+	return outcomes[v->kind];
 }
 
 /* Children in evaluate mode have until the MTA's next command that counts. */
@@ -47,6 +79,7 @@ static void give_grace(struct session *s)
 static void wipe_message(struct session *s)
 {
 	/* First: killed from here on, we have lost nothing any more. */
+	board_message_end(s->env->board, s->env->slot);
 	board_note_text(s->slot, slice_str(s->summary.client), SLICE_EMPTY,
 			SLICE_EMPTY);
 	board_note_stage(s->slot, STAGE_COUNT, BOARD_NO_CHILD);
@@ -65,6 +98,8 @@ static void close_message(struct session *s, const struct verdict *v,
 			  const char *word)
 {
 	session_note_no_space(s);
+	session_count(s, COUNT_LIMIT_HITS, s->chain.limit_hits);
+	session_count(s, COUNT_FAILED_LOOKUPS, s->chain.failed_lookups);
 	s->summary.messages++;
 	log_context(""); /* the line begins with the id itself */
 	summary_message(&s->summary, &s->chain, v, word);
@@ -81,7 +116,7 @@ static void close_message(struct session *s, const struct verdict *v,
 void session_refuse_message(struct session *s, const struct verdict *v)
 {
 	session_answer(s, v);
-	count_outcome(s, v);
+	settle(s, v, outcome_of(v));
 	chain_release(&s->chain, 0);
 	/* The reply is repeated to whatever the MTA still says of it. */
 	s->verdict = *v;
@@ -101,7 +136,7 @@ void session_abort_message(struct session *s)
 		return;
 	if (s->place != PLACE_OVER) {
 		chain_release(&s->chain, 0);
-		session_count(s, COUNT_ABORTED, 1);
+		settle(s, &none, OUTCOME_ABORT);
 		close_message(s, &none, SUMMARY_ABORT);
 	}
 	s->place = PLACE_IDLE;
@@ -261,17 +296,17 @@ static void finish_message(struct session *s, struct verdict *v)
 	if (v->kind == VERDICT_CONTINUE && deliver(s, v)) {
 		if (s->mta.lost) {
 			word = SUMMARY_ABORT;
-			session_count(s, COUNT_ABORTED, 1);
+			settle(s, v, OUTCOME_ABORT);
 		} else if (s->summary.quarantine.len) {
 			word = SUMMARY_QUARANTINE;
-			session_count(s, COUNT_QUARANTINED, 1);
+			settle(s, v, OUTCOME_QUARANTINE);
 		} else
-			count_outcome(s, v);
+			settle(s, v, OUTCOME_ACCEPT);
 	} else {
 		s->summary.quarantine = SLICE_EMPTY;
 		chain_release(&s->chain, (unsigned)(v->by + 1));
 		session_answer(s, v);
-		count_outcome(s, v);
+		settle(s, v, outcome_of(v));
 		word = verdict_name(v->kind);
 	}
 	give_grace(s);

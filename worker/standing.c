@@ -187,7 +187,7 @@ static void count_failure(const struct chain *c, const struct member *m,
 		[CHILD_LATE] = MILTER_LATE,
 	};
 
-	board_count_milter(c->env->board, c->env->slot, m->index,
+	board_count_milter(c->env->board, c->env->slot, m->cell,
 			   counters[failure], 1);
 	log_warn("child \"%s\": %s at %s: %s", m->conf->name,
 		 child_result_name(failure),
@@ -241,7 +241,7 @@ void standing_fail(struct chain *c, struct member *m, enum child_result failure)
 	if (idle)
 		return;
 	if (rejoin) {
-		board_count_milter(c->env->board, c->env->slot, m->index,
+		board_count_milter(c->env->board, c->env->slot, m->cell,
 				   MILTER_REJOINED, 1);
 		return;
 	}

@@ -83,7 +83,7 @@ static void add_passed_without(struct buf *line, const struct chain *c)
 			continue;
 		buf_printf(line, "%s%s", between, m->conf->name);
 		between = ",";
-		board_count_milter(c->env->board, c->env->slot, i,
+		board_count_milter(c->env->board, c->env->slot, m->cell,
 				   MILTER_PASSED_WITHOUT, 1);
 	}
 }
@@ -125,6 +125,9 @@ void summary_message(const struct summary *s, const struct chain *c,
 	log_field("SEKISHO_SENDER", summary_address(c->journal->mail.address));
 	log_field("SEKISHO_CLIENT", slice_str(s->client));
 	log_info("%.*s", SLICE_ARG(buf_slice(&line)));
+	board_remember_line(c->env->board,
+			    slice_str(*s->queue_id ? s->queue_id : "NOQUEUE"),
+			    buf_slice(&line));
 	buf_deinit(&line);
 }
 

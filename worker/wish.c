@@ -35,12 +35,12 @@ void wish_note(const struct worker_env *env, const struct member *m)
 	} note;
 	size_t len = 0;
 
-	if (board_recall(env->board, m->index, room, &known) &&
+	if (board_recall(env->board, m->cell, room, &known) &&
 	    is_known(&known, got))
 		return;
 	memset(&note.head, 0, sizeof(note.head));
 	note.head.kind = WORKER_NOTE_WISH;
-	note.head.milter = (uint8_t)m->index;
+	note.head.milter = (uint8_t)m->cell;
 	note.head.actions = got->actions;
 	note.head.protocol = got->protocol;
 	for (int i = 0; i < LIST_COUNT; i++) {
@@ -95,14 +95,16 @@ static void gather(const struct worker_env *env, struct buf lists[LIST_COUNT],
 
 	rules_each_macro(env->conf->rules, add_macro, lists);
 	for (unsigned k = 0; k < env->conf->milter_count; k++) {
+		unsigned cell = env->cells ? env->cells[k] : k;
 		struct board_wanted known;
 
-		if (env->conf->milters[k].mode == MODE_OFF)
+		if (board_switched(env->board, cell, &env->conf->milters[k].mode)
+			    .mode == MODE_OFF)
 			continue;
 		if (env->conf->milters[k].when)
 			cond_each_macro(env->conf->milters[k].when, add_macro,
 					lists);
-		if (!board_recall(env->board, k, room, &known))
+		if (!board_recall(env->board, cell, room, &known))
 			continue;
 		for (int i = 0; i < LIST_COUNT; i++)
 			if (known.has_list[i] && known.list[i].len) {

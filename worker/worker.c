@@ -98,6 +98,8 @@ static bool begin(struct worker *w, const struct worker_env *env)
 	*w = (struct worker){ .env = env,
 			      .slot = board_slot(env->board, env->slot),
 			      .sessions_left = find_sessions_max(env) };
+	atomic_store_explicit(&w->slot->settings, env->settings,
+			      memory_order_relaxed);
 	if (!board_become_reader(env->board))
 		return false;
 	for (size_t i = 0; i < env->conf->table_count; i++)
@@ -168,7 +170,7 @@ static void prepare_connection(const struct worker *w, int fd, size_t entry)
 {
 	static const int one = 1;
 
-	if (w->env->conf->listen[entry].endpoint.kind == ENDPOINT_UNIX)
+	if (w->env->conf->listen.at[entry].endpoint.kind == ENDPOINT_UNIX)
 		return;
 	/* An MTA host that vanishes must not hold a worker for ever. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -184,6 +186,8 @@ static void serve(struct worker *w, int fd, size_t listener)
 	size_t entry = w->env->listen_of_fd[listener];
 
 	board_note_state(w->slot, SLOT_BUSY);
+	atomic_store_explicit(&w->slot->listener, (uint32_t)entry,
+			      memory_order_relaxed);
 	atomic_fetch_add_explicit(&w->slot->sessions, 1, memory_order_relaxed);
 	if (!w->told_to_leave && is_hungry(w))
 		tell_hungry(w);

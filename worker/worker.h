@@ -34,6 +34,12 @@ struct worker_env {
 	struct board *board;
 	unsigned slot;
 	/*
+	 * The cell on the board of each milter of conf, in its order; NULL: the
+	 * same as its place.
+	 */
+	const uint8_t *cells;
+	unsigned settings; /* generation of conf, for the slot */
+	/*
 	 * Our end of a SOCK_SEQPACKET pair, non-blocking.  EOF: the supervisor
 	 * is gone: finish the session and leave.  One byte 'd' from it: drain,
 	 * the same.  We send struct worker_note_wish over it.
@@ -53,7 +59,7 @@ _Noreturn void worker_main(const struct worker_env *env);
 #define WORKER_NOTE_WISH 'w'
 struct worker_note_wish {
 	char kind; /* WORKER_NOTE_WISH */
-	uint8_t milter;
+	uint8_t milter; /* its cell on the board */
 	uint8_t has_list[LIST_COUNT];
 	uint16_t list_len[LIST_COUNT];
 	uint32_t actions;

@@ -28,14 +28,14 @@ static void end(void)
 {
 	expect_log_end();
 	for (size_t i = 0; i < CONF_LISTEN_MAX; i++)
-		if (conf.listen[i].endpoint.path[0])
-			unlink(conf.listen[i].endpoint.path);
+		if (conf.listen.at[i].endpoint.path[0])
+			unlink(conf.listen.at[i].endpoint.path);
 	rmdir(dir);
 }
 
 static struct conf_listen *add_unix(const char *name)
 {
-	struct conf_listen *l = &conf.listen[conf.listen_count++];
+	struct conf_listen *l = &conf.listen.at[conf.listen.count++];
 	struct endpoint *e = &l->endpoint;
 
 	l->owner = l->group = "";
@@ -50,7 +50,7 @@ static struct conf_listen *add_unix(const char *name)
 
 static struct conf_listen *add_inet(uint16_t port)
 {
-	struct conf_listen *l = &conf.listen[conf.listen_count++];
+	struct conf_listen *l = &conf.listen.at[conf.listen.count++];
 	struct endpoint *e = &l->endpoint;
 
 	l->owner = l->group = "";
@@ -100,20 +100,20 @@ Test(listen, opens_non_blocking_with_the_mode_asked_for, .init = begin,
 	cr_assert_eq(l.count, 4);
 	for (size_t i = 0; i < 4; i++) {
 		cr_assert_eq(l.entry[i], i);
-		cr_assert_eq(stat(conf.listen[i].endpoint.path, &st), 0);
+		cr_assert_eq(stat(conf.listen.at[i].endpoint.path, &st), 0);
 		cr_assert(S_ISSOCK(st.st_mode));
 		cr_expect_eq(st.st_mode & 0777, cases[i].got);
 		cr_assert(fcntl(l.fds[i], F_GETFL) & O_NONBLOCK);
 		cr_assert(fcntl(l.fds[i], F_GETFD) & FD_CLOEXEC);
 	}
 	cr_assert_not(listen_has_waiting(&l));
-	fd = connect_to(&conf.listen[2]);
+	fd = connect_to(&conf.listen.at[2]);
 	cr_assert_geq(fd, 0);
 	cr_assert(listen_has_waiting(&l));
 	close(fd);
 	listen_close(&l, &conf);
 	cr_assert_eq(l.count, 0);
-	cr_assert_eq(access(conf.listen[0].endpoint.path, F_OK), -1);
+	cr_assert_eq(access(conf.listen.at[0].endpoint.path, F_OK), -1);
 }
 
 Test(listen, several_addresses_of_one_entry, .init = begin, .fini = end)
@@ -205,7 +205,7 @@ Test(listen, one_that_fails_takes_all_back, .init = begin, .fini = end)
 	expect_log(LOG_LEVEL_ERROR, "its group is not a known group");
 	cr_assert_not(listen_open(&l, &conf));
 	cr_assert_eq(access(good->endpoint.path, F_OK), -1);
-	cr_assert_eq(access(conf.listen[1].endpoint.path, F_OK), -1);
+	cr_assert_eq(access(conf.listen.at[1].endpoint.path, F_OK), -1);
 }
 
 Test(listen, a_path_that_is_not_ours_any_more_stays, .init = begin,

@@ -37,24 +37,23 @@ Test(spawn, explains_deaths)
 	}
 }
 
-static struct conf two_milters(void)
+static struct board *two_milters(void)
 {
-	struct conf c = { .milter_count = 2 };
+	struct board *b = board_new(1, 10);
 
-	c.milters[0].name = "spam";
-	c.milters[1].name = "virus";
-	return c;
+	cr_assert_not_null(b);
+	board_name_milter(b, 0, "spam");
+	board_name_milter(b, 1, "virus");
+	return b;
 }
 
-static void expect_line(const struct board_slot *slot, int status,
-			const char *want)
+static void expect_line(struct board *board, int status, const char *want)
 {
-	struct conf conf = two_milters();
 	struct buf line;
 	char text[4096];
 
 	buf_init(&line, sizeof(text) - 1);
-	cr_assert(spawn_lost_line(&conf, slot, status, 77, &line));
+	cr_assert(spawn_lost_line(board, 0, status, 77, &line));
 	snprintf(text, sizeof(text), "%.*s", SLICE_ARG(buf_slice(&line)));
 	cr_expect_str_eq(text, want);
 	buf_deinit(&line);
@@ -62,44 +61,48 @@ static void expect_line(const struct board_slot *slot, int status,
 
 Test(spawn, lost_line_tells_what_the_slot_says)
 {
-	struct board_slot *slot = calloc(1, sizeof(*slot));
+	struct board *board = two_milters();
+	struct board_slot *slot = board_slot(board, 0);
 
-	board_slot_reset(slot, 1);
 	board_note_stage(slot, STAGE_BODY, 1);
 	board_note_text(slot, SLICE_LIT("mx.example.org[192.0.2.7]"),
 			SLICE_LIT("4FxYz1"), SLICE_LIT("a@example.org"));
-	expect_line(slot, KILLED(SIGKILL),
+	expect_line(board, KILLED(SIGKILL),
 		    "4FxYz1: from=\"a@example.org\" client=\"mx.example.org[192.0.2.7]\" verdict=lost stage=body child=virus signal=SIGKILL pid=77");
 	board_note_stage(slot, STAGE_MAIL, BOARD_NO_CHILD);
-	expect_line(slot, EXITED(3),
+	expect_line(board, EXITED(3),
 		    "4FxYz1: from=\"a@example.org\" client=\"mx.example.org[192.0.2.7]\" verdict=lost stage=mail child=- exit=3 pid=77");
-	board_note_text(slot, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY);
-	board_note_stage(slot, STAGE_COUNT, BOARD_NO_CHILD);
-	expect_line(slot, KILLED(40),
+	/* The MTA had its answer, only the line was missing. */
+	board_message_settle(board, 0, STAGE_MAIL, OUTCOME_REJECT,
+			     CAUSE_MILTER);
+	expect_line(board, EXITED(3),
+		    "4FxYz1: from=\"a@example.org\" client=\"mx.example.org[192.0.2.7]\" verdict=reject stage=mail child=- exit=3 pid=77");
+	board_slot_reset(slot, 2);
+	expect_line(board, KILLED(40),
 		    "NOQUEUE: from=\"\" client=\"\" verdict=lost stage=- child=- signal=40 pid=77");
-	free(slot);
+	board_free(&board);
 }
 
 /* What a crash, or somebody who took a worker over, may leave behind. */
 Test(spawn, lost_line_believes_nothing)
 {
 	static const char END[] =
-		" verdict=lost stage=- child=- signal=SIGBUS pid=77";
-	struct conf conf = two_milters();
+		" verdict=? stage=- child=- signal=SIGBUS pid=77";
+	struct board *board = two_milters();
+	struct board_slot *slot = board_slot(board, 0);
 	struct buf line;
 	struct slice s, head;
-	struct board_slot *slot = calloc(1, sizeof(*slot));
 
-	board_slot_reset(slot, 1);
 	atomic_store(&slot->stage, 4000000000u);
 	atomic_store(&slot->child, 2);
+	atomic_store(&slot->message, 4000000000u);
 	memset(slot->text.queue_id, 'Q', sizeof(slot->text.queue_id));
 	slot->text.queue_id[3] = '\n';
 	slot->text.queue_id[4] = ' ';
 	memset(slot->text.peer, '"', sizeof(slot->text.peer));
 	memset(slot->text.sender, '\0', sizeof(slot->text.sender));
 	buf_init(&line, 4096);
-	cr_assert(spawn_lost_line(&conf, slot, KILLED(SIGBUS), 77, &line));
+	cr_assert(spawn_lost_line(board, 0, KILLED(SIGBUS), 77, &line));
 	s = buf_slice(&line);
 	head = slice_head(s, 5);
 	cr_assert(slice_is(head, "QQQ??"));
@@ -110,9 +113,9 @@ Test(spawn, lost_line_believes_nothing)
 
 	/* Killed between the two steps of a change: no hang, question marks. */
 	atomic_store(&slot->text.changes, 7);
-	expect_line(slot, KILLED(SIGKILL),
-		    "?: from=\"?\" client=\"?\" verdict=lost stage=- child=- signal=SIGKILL pid=77");
-	free(slot);
+	expect_line(board, KILLED(SIGKILL),
+		    "?: from=\"?\" client=\"?\" verdict=? stage=- child=- signal=SIGKILL pid=77");
+	board_free(&board);
 }
 
 struct note {
@@ -138,7 +141,7 @@ static size_t good_note(struct note *n)
 
 Test(spawn, takes_a_wish)
 {
-	struct board *board = board_new(1);
+	struct board *board = board_new(1, 10);
 	struct board_wanted w;
 	char room[LIST_COUNT * BOARD_LIST_MAX];
 	struct note n;
@@ -198,7 +201,7 @@ static void spoil(struct note *n, size_t *len, int how)
 
 Test(spawn, refuses_what_no_worker_would_send)
 {
-	struct board *board = board_new(1);
+	struct board *board = board_new(1, 10);
 	char room[LIST_COUNT * BOARD_LIST_MAX];
 	struct board_wanted w;
 	struct note n;

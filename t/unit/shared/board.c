@@ -22,7 +22,7 @@ static int status_of(pid_t pid)
 
 Test(board, begins_with_free_slots_and_zero_counters)
 {
-	struct board *b = board_new(3);
+	struct board *b = board_new(3, 10);
 
 	cr_assert_not_null(b);
 	cr_expect_eq(board_slots(b), 3);
@@ -45,18 +45,18 @@ Test(board, begins_with_free_slots_and_zero_counters)
 
 Test(board, refuses_no_slots_and_too_many)
 {
-	cr_expect_null(board_new(0));
+	cr_expect_null(board_new(0, 10));
 	cr_expect_eq(errno, EINVAL);
-	cr_expect_null(board_new(BOARD_SLOTS_MAX + 1));
+	cr_expect_null(board_new(BOARD_SLOTS_MAX + 1, 10));
 	cr_expect_eq(errno, EINVAL);
 }
 
 Test(board, carries_ten_thousand_slots)
 {
-	struct board *b = board_new(10000);
+	struct board *b = board_new(10000, 10);
 
 	cr_assert_not_null(b);
-	cr_expect_leq(b->numbers_size, 4u << 20);
+	cr_expect_leq(b->numbers_size, 8u << 20);
 	board_note_state(board_slot(b, 9999), SLOT_BUSY);
 	cr_expect_eq(board_slot(b, 9999)->state, SLOT_BUSY);
 	cr_expect_eq(board_slot(b, 9998)->state, SLOT_FREE);
@@ -65,14 +65,14 @@ Test(board, carries_ten_thousand_slots)
 
 Test(board, says_what_it_is_at_the_front)
 {
-	struct board *b = board_new(2);
+	struct board *b = board_new(2, 10);
 	const struct board_header *h = &b->numbers->header;
 
 	cr_expect_eq(h->magic, BOARD_MAGIC);
 	cr_expect_eq(h->version, BOARD_VERSION);
 	cr_expect_eq(h->size, b->numbers_size);
 	cr_expect_eq(h->slots, 2);
-	cr_expect_eq(h->slot_size, 256);
+	cr_expect_eq(h->slot_size, 320);
 	cr_expect_eq(h->milters, BOARD_MILTERS);
 	cr_expect_eq(h->shards, BOARD_SHARDS);
 	cr_expect_eq(h->counters, BOARD_COUNTERS);
@@ -84,7 +84,7 @@ Test(board, says_what_it_is_at_the_front)
 
 Test(board, is_sealed_against_shrinking_and_growing)
 {
-	struct board *b = board_new(2);
+	struct board *b = board_new(2, 10);
 
 	cr_expect_eq(ftruncate(b->control_fd, 0), -1);
 	cr_expect_eq(ftruncate(b->numbers_fd, 1 << 24), -1);
@@ -94,7 +94,7 @@ Test(board, is_sealed_against_shrinking_and_growing)
 
 Test(board, sums_counters_over_the_shards)
 {
-	struct board *b = board_new(20);
+	struct board *b = board_new(20, 10);
 
 	for (unsigned slot = 0; slot < 20; slot++) {
 		board_count(b, slot, COUNT_MESSAGES, slot);
@@ -114,7 +114,7 @@ Test(board, sums_counters_over_the_shards)
 
 Test(board, notes_state_stage_and_since_when)
 {
-	struct board *b = board_new(1);
+	struct board *b = board_new(1, 10);
 	struct board_slot *s = board_slot(b, 0);
 
 	clock_set(77 * CLOCK_S);
@@ -132,7 +132,7 @@ Test(board, notes_state_stage_and_since_when)
 
 Test(board, keeps_text_and_cuts_what_is_too_long)
 {
-	struct board *b = board_new(1);
+	struct board *b = board_new(1, 10);
 	struct board_slot *s = board_slot(b, 0);
 	struct board_text t;
 	char sender[200];
@@ -157,7 +157,7 @@ Test(board, keeps_text_and_cuts_what_is_too_long)
 
 Test(board, does_not_wait_for_a_writer_that_died_in_between)
 {
-	struct board *b = board_new(1);
+	struct board *b = board_new(1, 10);
 	struct board_slot *s = board_slot(b, 0);
 	struct board_text t;
 
@@ -187,7 +187,7 @@ Test(board, does_not_wait_for_a_writer_that_died_in_between)
 
 Test(board, never_passes_the_end_of_a_text_without_nul)
 {
-	struct board *b = board_new(1);
+	struct board *b = board_new(1, 10);
 	struct board_slot *s = board_slot(b, 0);
 	struct board_text t;
 
@@ -201,20 +201,20 @@ Test(board, never_passes_the_end_of_a_text_without_nul)
 
 Test(board, counts_on_past_the_largest_number_of_changes)
 {
-	struct board *b = board_new(1);
+	struct board *b = board_new(1, 10);
 	struct board_wanted wanted = { .actions = 1 }, got;
 	static char room[LIST_COUNT * BOARD_LIST_MAX];
 
-	b->control->wishes[0].wish.changes = UINT32_MAX - 1;
+	b->control->milters[0].wish.changes = UINT32_MAX - 1;
 	board_remember(b, 0, &wanted);
-	cr_expect_eq(b->control->wishes[0].wish.changes, 2);
+	cr_expect_eq(b->control->milters[0].wish.changes, 2);
 	cr_expect(board_recall(b, 0, room, &got));
 	board_free(&b);
 }
 
 Test(board, remembers_what_a_child_wanted)
 {
-	struct board *b = board_new(1);
+	struct board *b = board_new(1, 10);
 	struct board_wanted wanted = { .actions = SMFIF_ADDHDRS,
 				       .protocol = SMFIP_NOBODY };
 	struct board_wanted got;
@@ -249,7 +249,7 @@ Test(board, remembers_what_a_child_wanted)
 	cr_expect_not(board_recall(b, 6, room, &got));
 	cr_expect_not(board_recall(b, 8, room, &got));
 
-	b->control->wishes[7].wish.changes++;
+	b->control->milters[7].wish.changes++;
 	cr_expect_not(board_recall(b, 7, room, &got));
 	board_free(&b);
 }
@@ -271,7 +271,7 @@ static int try_to_write(struct board *b)
 
 Test(board, lets_a_worker_write_numbers_but_not_control)
 {
-	struct board *b = board_new(1);
+	struct board *b = board_new(1, 10);
 	struct board_wanted wanted = { .actions = 3 }, got;
 	static char room[LIST_COUNT * BOARD_LIST_MAX];
 	struct board_text t;
@@ -300,7 +300,7 @@ Test(board, lets_a_worker_write_numbers_but_not_control)
 	if (pid == 0) {
 		signal(SIGSEGV, SIG_DFL);
 		if (board_become_reader(b))
-			b->control->wishes[0].wish.actions = 1;
+			b->control->milters[0].wish.actions = 1;
 		_exit(0);
 	}
 	status = status_of(pid);
@@ -332,7 +332,7 @@ static bool all_the_same(const char *s)
 
 Test(board, gives_whole_texts_beside_a_writer_that_is_killed)
 {
-	struct board *b = board_new(1);
+	struct board *b = board_new(1, 10);
 	struct board_text t;
 	unsigned whole = 0, torn = 0;
 

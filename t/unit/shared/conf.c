@@ -75,12 +75,12 @@ Test(conf, has_the_defaults_of_the_design)
 
 	good(&r, MILTER);
 	c = r.conf;
-	cr_expect_eq(c->listen_count, 1);
-	cr_expect_eq(c->listen[0].endpoint.kind, ENDPOINT_INET);
-	cr_expect_eq(c->listen[0].endpoint.port, 10025);
-	cr_expect_str_eq(c->listen[0].endpoint.host, "127.0.0.1");
-	cr_expect_eq(c->listen[0].mode, 0);
-	cr_expect_not(c->listen[0].has_mta);
+	cr_expect_eq(c->listen.count, 1);
+	cr_expect_eq(c->listen.at[0].endpoint.kind, ENDPOINT_INET);
+	cr_expect_eq(c->listen.at[0].endpoint.port, 10025);
+	cr_expect_str_eq(c->listen.at[0].endpoint.host, "127.0.0.1");
+	cr_expect_eq(c->listen.at[0].mode, 0);
+	cr_expect_not(c->listen.at[0].has_mta);
 	cr_expect_str_empty(c->user);
 	cr_expect_str_empty(c->group);
 	cr_expect_str_empty(c->pid_file);
@@ -112,9 +112,9 @@ Test(conf, has_the_defaults_of_the_design)
 		cr_expect_eq(c->macros_extra[i].len, 0);
 	cr_assert_eq(c->milter_count, 1);
 	cr_expect_str_eq(c->milters[0].name, "m");
-	cr_expect_str_eq(c->milters[0].socket.path, "/m");
+	cr_expect_str_eq(c->milters[0].socket.at[0].path, "/m");
 	cr_expect_eq(c->milters[0].order, ORDER_CHAIN);
-	cr_expect_eq(c->milters[0].mode, MODE_ON);
+	cr_expect_eq(c->milters[0].mode.mode, MODE_ON);
 	cr_expect_eq(c->milters[0].on_failure, POLICY_TEMPFAIL);
 	cr_expect_eq(c->milters[0].late_refusal, LATE_VERDICT);
 	cr_expect_not(c->milters[0].rcpt_serial);
@@ -188,9 +188,9 @@ Test(conf, takes_every_kind_of_value)
 	cr_expect(slice_is(c->macros_extra[LIST_MAIL], "{auth_ssf} i"));
 	cr_expect_eq(c->macros_extra[LIST_RCPT].len, 0);
 	cr_expect_str_eq(c->milters[0].name, "a.b_c-d@e");
-	cr_expect_eq(c->milters[0].socket.port, 25);
+	cr_expect_eq(c->milters[0].socket.at[0].port, 25);
 	cr_expect_eq(c->milters[0].order, ORDER_STRICT);
-	cr_expect_eq(c->milters[0].mode, MODE_EVALUATE);
+	cr_expect_eq(c->milters[0].mode.mode, MODE_EVALUATE);
 	cr_expect_eq(c->milters[0].on_failure, POLICY_QUARANTINE);
 	cr_expect_eq(c->milters[0].late_refusal, LATE_KEEP);
 	cr_expect(c->milters[0].rcpt_serial);
@@ -212,8 +212,8 @@ Test(conf, takes_listeners_with_options)
 		 " mta=Postfix, # the other\n"
 		 "  \"unix:/with blank, comma\" owner='a b',inet6:[::1]:26\n"
 		 MILTER);
-	cr_assert_eq(r.conf->listen_count, 4);
-	l = r.conf->listen;
+	cr_assert_eq(r.conf->listen.count, 4);
+	l = r.conf->listen.at;
 	cr_expect(l[0].has_mta && l[0].mta == MTA_SENDMAIL);
 	cr_expect_str_eq(l[1].endpoint.path, "/run/a.sock");
 	cr_expect_str_eq(l[1].owner, "sekisho");
@@ -583,7 +583,7 @@ static const struct {
 	  "t.conf:3: neither KEY = VALUE nor a [section]: \"user\"\n"
 	  "t.conf:4: milter \"m\" has no \"socket\"\n"
 	  "t.conf:5: \"oof\" for \"mode\" in [milter m]: one of on, off, "
-	  "evaluate; did you mean \"off\"?\n" },
+	  "evaluate, percent; did you mean \"off\"?\n" },
 };
 
 Test(conf, names_every_problem_with_its_line)
@@ -925,7 +925,8 @@ Test(conf, has_rows_in_order_and_without_holes)
 		for (size_t i = 0; i < n; i++) {
 			const struct conf_row *row = &rows[i];
 			bool word = row->type == CONF_WORD ||
-				    row->type == CONF_EITHER;
+				    row->type == CONF_EITHER ||
+				    row->type == CONF_SWITCH;
 
 			cr_assert_not_null(row->key);
 			cr_expect_eq((int)row->section, s, "%s", row->key);
@@ -1114,8 +1115,8 @@ Test(conf_file, includes_files_in_the_order_of_their_names)
 	cr_expect_str_eq(r.conf->milters[0].name, "a");
 	cr_expect_str_eq(r.conf->milters[1].name, "b");
 	cr_expect_str_eq(r.conf->milters[2].name, "last");
-	cr_expect_eq(r.conf->milters[0].socket.addr_count, 1);
-	cr_expect_eq(r.conf->listen[0].endpoint.addr_count, 1);
+	cr_expect_eq(r.conf->milters[0].socket.at[0].addr_count, 1);
+	cr_expect_eq(r.conf->listen.at[0].endpoint.addr_count, 1);
 	done(&r);
 }
 
@@ -1146,7 +1147,7 @@ Test(conf_file, names_the_included_file_and_its_line)
 		"mean \"user\"?\n"
 		"conf.d/b.conf:1: milter \"M\" is there already: main.conf:1\n"
 		"main.conf:4: \"oof\" for \"mode\" in [milter m]: one of on, "
-		"off, evaluate; did you mean \"off\"?\n");
+		"off, evaluate, percent; did you mean \"off\"?\n");
 }
 
 Test(conf_file, takes_an_empty_folder_but_not_a_missing_file)

@@ -112,7 +112,7 @@ Test(chain, helo_again)
 
 Test(chain, switched_off_costs_nothing)
 {
-	s.conf.milters[1].mode = MODE_OFF;
+	s.conf.milters[1].mode.mode = MODE_OFF;
 	stand_begin(&s, MTA_POSTFIX);
 	cr_assert(stand_all(&s));
 	puppet_expect(two(), "");
@@ -990,7 +990,7 @@ Test(chain, evaluate_has_no_effect)
 	const struct answer edit = { .kind = ANSWER_REPLBODY,
 				     .body = SLICE_LIT("replaced") };
 
-	s.conf.milters[0].mode = MODE_EVALUATE;
+	s.conf.milters[0].mode.mode = MODE_EVALUATE;
 	one()->edits = &edit;
 	one()->edit_count = 1;
 	one()->bad_rcpt = "<b>";
@@ -1014,7 +1014,7 @@ Test(chain, nobody_waits_for_evaluate)
 	for (size_t i = 0; i < 3; i++) {
 		stand_end(&s);
 		stand_init(&s, 3);
-		s.conf.milters[1].mode = MODE_EVALUATE;
+		s.conf.milters[1].mode.mode = MODE_EVALUATE;
 		two()->say[stages[i]] = "";
 		stand_begin(&s, MTA_POSTFIX);
 		cr_assert(stand_all(&s), "silent at %s",
@@ -1033,18 +1033,19 @@ Test(chain, nobody_waits_for_evaluate)
 
 Test(chain, evaluate_may_say_no)
 {
-	s.conf.milters[0].mode = MODE_EVALUATE;
+	s.conf.milters[0].mode.mode = MODE_EVALUATE;
 	one()->say[STAGE_EOM] = "r";
 	stand_begin(&s, MTA_POSTFIX);
 	cr_assert(stand_all(&s));
 	stand_expect(&s, "continue");
 	cr_expect_eq(member(0)->state, MEMBER_NO);
-	cr_expect_eq(board_sum_milter(s.env.board, 0, MILTER_REJECTED), 1);
+	cr_expect_eq(board_sum_answer(s.env.board, 0, STAGE_EOM,
+				      ANSWERED_REJECT), 1);
 }
 
 Test(chain, evaluate_may_fail)
 {
-	s.conf.milters[0].mode = MODE_EVALUATE;
+	s.conf.milters[0].mode.mode = MODE_EVALUATE;
 	one()->say[STAGE_DATA] = "x";
 	stand_begin(&s, MTA_POSTFIX);
 	envelope();

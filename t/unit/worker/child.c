@@ -14,6 +14,7 @@
 #define START (1000 * CLOCK_S)
 
 static struct puppet puppet;
+static struct endpoint socket_one;
 static struct conf_milter conf;
 static struct child child;
 static struct option offer;
@@ -23,10 +24,11 @@ static void begin(void)
 	clock_set(START);
 	puppet_open(&puppet);
 	conf = (struct conf_milter){ .name = "one",
+				     .socket = { &socket_one, 1 },
 				     .timeout_connect = 3 * CLOCK_S,
 				     .timeout_command = 7 * CLOCK_S,
 				     .timeout_eom = 120 * CLOCK_S };
-	puppet_address(&puppet, &conf.socket);
+	puppet_address(&puppet, conf.socket.at);
 	offer = (struct option){ .version = 6,
 				 .actions = SMFIF_ALL,
 				 .protocol = SMFIP_NO_ALL | SMFIP_NR_ALL |
@@ -280,16 +282,16 @@ Test(child, nobody_listens)
 
 Test(child, no_address_at_all)
 {
-	conf.socket.addr_count = 0;
+	conf.socket.at->addr_count = 0;
 	cr_expect_eq(child_open(&child, &offer), CHILD_CONNECT);
 }
 
 Test(child, the_next_address)
 {
-	conf.socket.addr[1] = conf.socket.addr[0];
-	conf.socket.addr_len[1] = conf.socket.addr_len[0];
-	conf.socket.addr_count = 2;
-	conf.socket.addr[0].un.sun_path[5] = '?';
+	conf.socket.at->addr[1] = conf.socket.at->addr[0];
+	conf.socket.at->addr_len[1] = conf.socket.at->addr_len[0];
+	conf.socket.at->addr_count = 2;
+	conf.socket.at->addr[0].un.sun_path[5] = '?';
 	open_it();
 	puppet_expect(&puppet, "|O");
 }
@@ -302,8 +304,8 @@ Test(child, queue_is_full)
 	cr_assert_eq(listen(puppet.listener, 0), 0);
 	while (n < 64) {
 		waiting[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-		if (connect(waiting[n++], &conf.socket.addr[0].any,
-			    conf.socket.addr_len[0]) < 0)
+		if (connect(waiting[n++], &conf.socket.at->addr[0].any,
+			    conf.socket.at->addr_len[0]) < 0)
 			break;
 	}
 	cr_assert_lt(n, 64);
@@ -332,8 +334,8 @@ Test(child, queue_stays_full)
 	cr_assert_eq(listen(puppet.listener, 0), 0);
 	while (n < 64) {
 		waiting[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-		if (connect(waiting[n++], &conf.socket.addr[0].any,
-			    conf.socket.addr_len[0]) < 0)
+		if (connect(waiting[n++], &conf.socket.at->addr[0].any,
+			    conf.socket.at->addr_len[0]) < 0)
 			break;
 	}
 	cr_assert_eq(child_open(&child, &offer), CHILD_OK);

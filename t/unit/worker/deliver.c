@@ -225,7 +225,7 @@ Test(deliver, without_part)
 {
 	ASKS(0, add("X-A", "a"), quarantine("q"), body("b"));
 	ASKS(1, add("X-B", "b"), quarantine("q"), body("b"));
-	s.conf.milters[0].mode = MODE_EVALUATE;
+	s.conf.milters[0].mode.mode = MODE_EVALUATE;
 	s.conf.milters[1].on_failure = POLICY_ACCEPT;
 	s.puppets[1].say[STAGE_EOM] = "x";
 	expect_log(LOG_LEVEL_WARN, "child \"two\"");

@@ -41,6 +41,12 @@ static uint64_t counted(unsigned child, enum board_milter_counter counter)
 	return board_sum_milter(s.env.board, child, counter);
 }
 
+static uint64_t answered(unsigned child, enum stage stage,
+			 enum board_answer answer)
+{
+	return board_sum_answer(s.env.board, child, stage, answer);
+}
+
 static void envelope(void)
 {
 	cr_assert(stand_connect(&s));
@@ -268,11 +274,11 @@ Test(hear, counters)
 	stand_expect(&s, "tempfail by 1 at eom");
 	cr_expect_eq(counted(0, MILTER_APPLIED), 1);
 	cr_expect_eq(counted(0, MILTER_CONNECTS), 1);
-	cr_expect_eq(counted(0, MILTER_CONTINUED), 1);
+	cr_expect_eq(answered(0, STAGE_EOM, ANSWERED_CONTINUE), 1);
 	cr_expect_eq(counted(0, MILTER_EDITS), 2);
 	cr_expect_eq(counted(0, MILTER_QUARANTINED), 1);
-	cr_expect_eq(counted(1, MILTER_TEMPFAILED), 1);
-	cr_expect_eq(counted(1, MILTER_CONTINUED), 0);
+	cr_expect_eq(answered(1, STAGE_EOM, ANSWERED_TEMPFAIL), 1);
+	cr_expect_eq(answered(1, STAGE_EOM, ANSWERED_CONTINUE), 0);
 }
 
 /* Closed once between two messages is no failure; for ever is one. */

@@ -34,7 +34,8 @@ void stand_init(struct stand *s, unsigned count)
 		m->timeout_connect = 3 * CLOCK_S;
 		m->timeout_command = 7 * CLOCK_S;
 		m->timeout_eom = 120 * CLOCK_S;
-		puppet_address(&s->puppets[i], &m->socket);
+		m->socket = (struct conf_sockets){ &s->sockets[i], 1 };
+		puppet_address(&s->puppets[i], &s->sockets[i]);
 	}
 	s->offer = (struct option){ .version = 6,
 				    .actions = SMFIF_ALL,
@@ -49,7 +50,7 @@ void stand_begin(struct stand *s, enum mta mta)
 				0, s->supervisor),
 		     0);
 	s->env = (struct worker_env){ .conf = &s->conf,
-				      .board = board_new(1),
+				      .board = board_new(1, 10),
 				      .supervisor_fd = s->supervisor[0],
 				      .hungry_fd = -1 };
 	cr_assert_not_null(s->env.board);

@@ -24,6 +24,7 @@ struct stand {
 	struct journal journal;
 	struct message message;
 	struct chain chain;
+	struct endpoint sockets[STAND_PUPPETS];
 	struct puppet puppets[STAND_PUPPETS];
 	unsigned count; /* of puppets that are open */
 	struct verdict verdict; /* of the last step */

@@ -79,7 +79,7 @@ Test(summary, of_each_kind)
 {
 	puppet(0)->say[STAGE_CONNECT] = "a";
 	puppet(1)->say[STAGE_MAIL] = "a";
-	s.conf.milters[2].mode = MODE_OFF;
+	s.conf.milters[2].mode.mode = MODE_OFF;
 	stand_begin(&s, MTA_POSTFIX);
 	cr_assert(stand_all(&s));
 	expect_line("accept", HEAD " one=accept(connection) two=accept@mail "
@@ -126,7 +126,7 @@ Test(summary, failed_and_refused)
 
 Test(summary, evaluated_in_parentheses)
 {
-	s.conf.milters[0].mode = MODE_EVALUATE;
+	s.conf.milters[0].mode.mode = MODE_EVALUATE;
 	puppet(0)->say[STAGE_EOM] = "r";
 	stand_begin(&s, MTA_POSTFIX);
 	cr_assert(stand_all(&s));

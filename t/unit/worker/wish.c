@@ -22,7 +22,7 @@ static void begin(void)
 		     0);
 	conf = (struct conf){ .milter_count = 3 };
 	env = (struct worker_env){ .conf = &conf,
-				   .board = board_new(1),
+				   .board = board_new(1, 10),
 				   .supervisor_fd = fds[0],
 				   .hungry_fd = -1 };
 	cr_assert_not_null(env.board);
@@ -30,7 +30,7 @@ static void begin(void)
 	arena_init(&arena, 1 << 20);
 	conf.rules = rules_new(&arena, NULL, 0);
 	cr_assert_not_null(conf.rules);
-	member = (struct member){ .index = 1 };
+	member = (struct member){ .index = 1, .cell = 1 };
 }
 
 static void end(void)
@@ -104,7 +104,7 @@ Test(wish, of_those_switched_off_nothing)
 	struct option o = { 0 };
 
 	remember(0, LIST_MAIL, "{foo}");
-	conf.milters[0].mode = MODE_OFF;
+	conf.milters[0].mode.mode = MODE_OFF;
 	wish_lists(&env, &arena, &o);
 	expect_list(&o, LIST_MAIL, NULL);
 }
@@ -114,7 +114,7 @@ Test(wish, of_those_evaluated_as_well)
 	struct option o = { 0 };
 
 	remember(0, LIST_MAIL, "{foo}");
-	conf.milters[0].mode = MODE_EVALUATE;
+	conf.milters[0].mode.mode = MODE_EVALUATE;
 	wish_lists(&env, &arena, &o);
 	expect_list(&o, LIST_MAIL, "{foo} " MAIL_DEFAULTS);
 }

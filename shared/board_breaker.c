@@ -1,0 +1,147 @@
+#include "shared/board_layout.h"
+#include "shared/clock.h"
+#include "shared/log.h"
+
+/* Two clients' messages within this time make a scanner suspicious. */
+#define SUSPECT_TIME (5 * 60 * CLOCK_S)
+
+static struct board_breaker_cell *cell_of(struct board *b, unsigned milter)
+{
+	BUG_IF(milter >= BOARD_MILTERS);
+	return &b->numbers->breakers[milter];
+}
+
+static const struct board_breaker_cell *look(const struct board *b,
+					     unsigned milter)
+{
+	BUG_IF(milter >= BOARD_MILTERS);
+	return &b->numbers->breakers[milter];
+}
+
+static uint64_t load(const _Atomic uint64_t *word)
+{
+	return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+static void store(_Atomic uint64_t *word, uint64_t value)
+{
+	atomic_store_explicit(word, value, memory_order_relaxed);
+}
+
+/* False: another process was faster; *word_in_out is what it wrote. */
+static bool swap(struct board_breaker_cell *cell, uint64_t *word_in_out,
+		 uint64_t next)
+{
+	return atomic_compare_exchange_weak_explicit(
+		&cell->word, word_in_out, next, memory_order_relaxed,
+		memory_order_relaxed);
+}
+
+bool board_may_ask(struct board *b, unsigned milter,
+		   const struct breaker_limits *limits)
+{
+	struct board_breaker_cell *cell = cell_of(b, milter);
+	uint64_t word = load(&cell->word), next;
+
+	do {
+		if (!breaker_may_ask(word, limits, clock_now(), &next))
+			return false;
+	} while (next != word && !swap(cell, &word, next));
+	return true;
+}
+
+bool board_is_open(const struct board *b, unsigned milter,
+		   const struct breaker_limits *limits)
+{
+	return limits->failures &&
+	       breaker_of(load(&look(b, milter)->word)).state != BREAKER_CLOSED;
+}
+
+/* Is there a like failure of another client, not long ago? */
+static bool is_shared(struct board_breaker_cell *cell, uint32_t suspect,
+		      uint64_t now)
+{
+	uint64_t seconds = now / CLOCK_S;
+	uint64_t last = atomic_exchange_explicit(
+		&cell->suspect, (uint64_t)suspect << 32 | (uint32_t)seconds,
+		memory_order_relaxed);
+	uint32_t who = (uint32_t)(last >> 32), when = (uint32_t)last;
+
+	return who != 0 && who != suspect &&
+	       (uint32_t)seconds - when <= SUSPECT_TIME / CLOCK_S;
+}
+
+bool board_failed(struct board *b, unsigned slot, unsigned milter,
+		  const struct breaker_limits *limits,
+		  enum board_milter_counter kind, uint32_t suspect)
+{
+	struct board_breaker_cell *cell = cell_of(b, milter);
+	uint64_t now = clock_now(), word = load(&cell->word), next;
+	bool opens;
+
+	if (suspect && !is_shared(cell, suspect, now))
+		return false;
+	store(&cell->failed, (uint64_t)kind | now / CLOCK_MS << 8);
+	do {
+		next = breaker_after_failure(word, limits, now);
+	} while (next != word && !swap(cell, &word, next));
+	opens = breaker_of(word).state == BREAKER_CLOSED &&
+		breaker_of(next).state == BREAKER_OPEN;
+	if (opens) {
+		store(&cell->opened_at, now);
+		board_count_milter(b, slot, milter, MILTER_OPENED, 1);
+	}
+	return opens;
+}
+
+void board_succeeded(struct board *b, unsigned milter)
+{
+	struct board_breaker_cell *cell = cell_of(b, milter);
+	uint64_t word = load(&cell->word), next;
+
+	do {
+		next = breaker_after_success(word, clock_now());
+	} while (next != word && !swap(cell, &word, next));
+}
+
+void board_probed(struct board *b, unsigned milter,
+		  const struct breaker_limits *limits, bool answered)
+{
+	struct board_breaker_cell *cell = cell_of(b, milter);
+	uint64_t word = load(&cell->word), next;
+
+	do {
+		next = breaker_after_probe(word, limits, answered, clock_now());
+	} while (next != word && !swap(cell, &word, next));
+}
+
+void board_read_breaker(const struct board *b, unsigned milter,
+			struct board_breaker_copy *copy_out)
+{
+	const struct board_breaker_cell *cell = look(b, milter);
+	uint64_t failed = load(&cell->failed);
+
+	*copy_out = (struct board_breaker_copy){
+		.breaker = breaker_of(load(&cell->word)),
+		.opened_at = load(&cell->opened_at),
+		.failed_at = (failed >> 8) * CLOCK_MS,
+		.cause = (enum board_milter_counter)(failed & 0xff),
+	};
+	/* A worker may write anything; readers use it as an index. */
+	if (copy_out->cause >= BOARD_MILTER_COUNTERS)
+		copy_out->cause = MILTER_FAILED_PROTOCOL;
+}
+
+void board_socket_down(struct board *b, unsigned milter, unsigned socket,
+		       uint64_t until)
+{
+	BUG_IF(socket >= CONF_SOCKETS_MAX);
+	store(&cell_of(b, milter)->down_until[socket], until);
+}
+
+bool board_socket_is_down(const struct board *b, unsigned milter,
+			  unsigned socket, uint64_t now)
+{
+	BUG_IF(socket >= CONF_SOCKETS_MAX);
+	return load(&look(b, milter)->down_until[socket]) > now;
+}
