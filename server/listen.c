@@ -167,10 +167,10 @@ static bool bind_and_listen(int fd, const struct conf_listen *c, unsigned i)
 	return listen(fd, SOMAXCONN) == 0 || fail(&c->endpoint, "listen");
 }
 
-static bool open_one(struct listen *l, const struct conf *conf, size_t entry,
-		     unsigned i)
+static bool open_one(struct listen *l, const struct conf_listeners *list,
+		     size_t entry, unsigned i)
 {
-	const struct conf_listen *c = &conf->listen.at[entry];
+	const struct conf_listen *c = &list->at[entry];
 	size_t at = l->count;
 	struct stat st;
 	int fd;
@@ -194,9 +194,10 @@ static bool open_one(struct listen *l, const struct conf *conf, size_t entry,
 	return true;
 }
 
-static bool open_entry(struct listen *l, const struct conf *conf, size_t entry)
+static bool open_entry(struct listen *l, const struct conf_listeners *list,
+		       size_t entry)
 {
-	const struct endpoint *e = &conf->listen.at[entry].endpoint;
+	const struct endpoint *e = &list->at[entry].endpoint;
 
 	if (!e->addr_count)
 		return refuse(e, "it has no address");
@@ -204,21 +205,21 @@ static bool open_entry(struct listen *l, const struct conf *conf, size_t entry)
 	    (!listen_check_directory(e->path) || !clear_path(e)))
 		return false;
 	for (unsigned i = 0; i < e->addr_count; i++)
-		if (!open_one(l, conf, entry, i))
+		if (!open_one(l, list, entry, i))
 			return false;
 	return true;
 }
 
-bool listen_open(struct listen *l, const struct conf *conf)
+bool listen_open(struct listen *l, const struct conf_listeners *list)
 {
 	bool ok = true;
 
 	*l = (struct listen){ 0 };
 	/* All of them are tried, so that all problems are told at once. */
-	for (size_t i = 0; i < conf->listen.count; i++)
-		ok = open_entry(l, conf, i) && ok;
+	for (size_t i = 0; i < list->count; i++)
+		ok = open_entry(l, list, i) && ok;
 	if (!ok)
-		listen_close(l, conf);
+		listen_close(l, list);
 	return ok;
 }
 
@@ -248,10 +249,10 @@ static void remove_path(const struct listen *l, size_t i, const char *path)
 		log_debug("socket \"%s\" stays: %s", path, strerror(errno));
 }
 
-void listen_close(struct listen *l, const struct conf *conf)
+void listen_close(struct listen *l, const struct conf_listeners *list)
 {
 	for (size_t i = 0; i < l->count; i++) {
-		const struct endpoint *e = &conf->listen.at[l->entry[i]].endpoint;
+		const struct endpoint *e = &list->at[l->entry[i]].endpoint;
 
 		if (e->kind == ENDPOINT_UNIX)
 			remove_path(l, i, e->path);

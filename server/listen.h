@@ -21,7 +21,7 @@ struct listen {
 	size_t count;
 	/* Side by side, as a worker wants them. */
 	int fds[LISTEN_FDS_MAX];
-	size_t entry[LISTEN_FDS_MAX]; /* index into conf->listen */
+	size_t entry[LISTEN_FDS_MAX]; /* index into the list */
 	/* What lies at a unix path is ours only while these fit. */
 	dev_t dev[LISTEN_FDS_MAX];
 	ino_t ino[LISTEN_FDS_MAX];
@@ -31,14 +31,14 @@ struct listen {
  * Opens every address of every entry.  False: at least one could not be
  * opened; all that could are closed and removed again.
  */
-bool listen_open(struct listen *l, const struct conf *conf);
+bool listen_open(struct listen *l, const struct conf_listeners *list);
 /* Does a connection wait in one of the queues?  Never blocks. */
 bool listen_has_waiting(const struct listen *l);
 /*
  * Nobody connects any more, in whichever process the sockets are still open;
  * closes ours and removes the unix paths that are still ours.
  */
-void listen_close(struct listen *l, const struct conf *conf);
+void listen_close(struct listen *l, const struct conf_listeners *list);
 
 /*
  * May a socket live in the directory of this path?  Not where somebody else

@@ -169,6 +169,7 @@ static enum exit_code check(const struct options *o, const struct conf *conf)
 static enum exit_code serve(const struct options *o, const struct conf *conf)
 {
 	struct supervisor_how how = { .conf = conf,
+				      .conf_path = o->conf,
 				      .version = VERSION_TEXT,
 				      .in_background = !o->foreground,
 				      .tell_ready = -1 };

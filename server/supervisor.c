@@ -17,6 +17,8 @@
 #include "server/pool.h"
 #include "server/priv.h"
 #include "server/spawn.h"
+#include "server/status.h"
+#include "server/steer.h"
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "shared/table.h"
@@ -57,6 +59,9 @@ struct supervisor {
 	const struct conf *conf;
 	enum phase phase;
 	struct listen listen;
+	struct status *status;
+	struct status_view view;
+	struct switches switches;
 	struct spawn spawn;
 	struct pool_limits limits;
 	struct pool_memory memory;
@@ -201,7 +206,7 @@ static void close_listeners_when_unused(struct supervisor *s, uint64_t now)
 	if (s->spawn.alive > spawn_busy(&s->spawn) &&
 	    now < entered + IDLE_MAY_TAKE)
 		return;
-	listen_close(&s->listen, s->conf);
+	listen_close(&s->listen, &s->conf->listen);
 }
 
 static void turn_drain(struct supervisor *s)
@@ -227,7 +232,7 @@ static void enter_stop(struct supervisor *s)
 	notify_stopping();
 	s->deadline = clock_now() + KILL_MAY_TAKE;
 	spawn_kill_all(&s->spawn);
-	listen_close(&s->listen, s->conf);
+	listen_close(&s->listen, &s->conf->listen);
 }
 
 static void turn_stop(struct supervisor *s)
@@ -243,7 +248,7 @@ static void turn_stop(struct supervisor *s)
 
 static void enter_over(struct supervisor *s)
 {
-	listen_close(&s->listen, s->conf);
+	listen_close(&s->listen, &s->conf->listen);
 	log_info("stopped");
 }
 
@@ -327,11 +332,13 @@ static bool open_signals(struct supervisor *s)
 
 /* --- the loop ------------------------------------------------------------ */
 
-static void take_event(struct supervisor *s, uint64_t tag)
+static void take_event(struct supervisor *s, const struct epoll_event *e)
 {
-	uint64_t number;
+	uint64_t number, tag = e->data.u64;
 
-	if (tag == TAG_SIGNAL)
+	if (tag >= STATUS_TAG)
+		status_event(s->status, tag, e->events);
+	else if (tag == TAG_SIGNAL)
 		take_signals(s);
 	else if (tag == TAG_HUNGRY)
 		(void)!read(s->hungry_fd, &number, sizeof(number));
@@ -416,15 +423,19 @@ static void loop(struct supervisor *s)
 
 	phase_rows[s->phase].enter(s);
 	while (s->phase != PHASE_OVER) {
-		uint64_t until = clock_earlier(s->next_tick, s->next_look);
+		uint64_t until = clock_earlier(
+			clock_earlier(s->next_tick, s->next_look),
+			status_until(s->status));
 		int n = epoll_wait(s->epoll_fd, events, EVENTS_AT_ONCE,
 				   clock_poll_ms(until));
 
 		for (int i = 0; i < n; i++)
-			take_event(s, events[i].data.u64);
+			take_event(s, &events[i]);
 		(void)spawn_reap(&s->spawn);
 		tick(s);
 		phase_rows[s->phase].turn(s);
+		s->view.phase = phase_rows[s->phase].name;
+		status_turn(s->status);
 	}
 }
 
@@ -543,6 +554,39 @@ static bool open_workers(struct supervisor *s, struct board *board)
 	return false;
 }
 
+/* Cells by place in the settings. */
+static void name_milters(struct board *board, const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->milter_count; i++)
+		board_name_milter(board, (unsigned)i, conf->milters[i].name);
+}
+
+static bool open_status(struct supervisor *s, struct board *board)
+{
+	name_milters(board, s->conf);
+	s->view = (struct status_view){
+		.board = board,
+		.conf = s->conf,
+		.spawn = &s->spawn,
+		.limits = &s->limits,
+		.switches = &s->switches,
+		.past = past_new(),
+		.version = s->how->version,
+		.conf_path = s->how->conf_path,
+		.phase = phase_rows[s->phase].name,
+		.started = clock_now(),
+		.read_at = clock_now(),
+		.workers_wanted = s->conf->workers_max,
+	};
+	if (!s->view.past) {
+		log_error("no memory for past numbers: %s", strerror(errno));
+		return false;
+	}
+	steer_load(&s->view);
+	return status_watch(s->status, &s->view, s->epoll_fd,
+			    s->spawn.first_private_fd);
+}
+
 /* In the order of the design: bind, limits, shared memory, then the rights. */
 static bool open_all(struct supervisor *s, struct board **board_out)
 {
@@ -557,7 +601,10 @@ static bool open_all(struct supervisor *s, struct board **board_out)
 		if (s->pid_fd < 0)
 			return false;
 	}
-	if (!listen_open(&s->listen, s->conf))
+	if (!listen_open(&s->listen, &s->conf->listen))
+		return false;
+	s->status = status_open(&s->conf->status, &s->conf->control);
+	if (!s->status)
 		return false;
 	buf_init(&words, WORDS_CEILING);
 	set_limits(s, priv.uid == 0, &words, &is_short);
@@ -568,7 +615,8 @@ static bool open_all(struct supervisor *s, struct board **board_out)
 	     priv_check_spool(s->conf->spool_directory, true);
 	if (ok) {
 		open_log(s, &priv, &words, is_short);
-		ok = open_loop(s) && open_workers(s, *board_out);
+		ok = open_loop(s) && open_workers(s, *board_out) &&
+		     open_status(s, *board_out);
 	}
 	buf_deinit(&words);
 	return ok;
@@ -597,7 +645,9 @@ bool supervisor_run(const struct supervisor_how *how)
 
 	if (ok)
 		loop(&s);
-	listen_close(&s.listen, s.conf);
+	listen_close(&s.listen, &s.conf->listen);
+	status_close(&s.status);
+	past_free(&s.view.past);
 	pid_file_close(s.conf->pid_file, s.pid_fd);
 	spawn_deinit(&s.spawn);
 	board_free(&board);

@@ -15,6 +15,7 @@
 
 struct supervisor_how {
 	const struct conf *conf;
+	const char *conf_path;
 	const char *version;
 	bool in_background; /* standard error goes away once all is ready */
 	int tell_ready;	    /* for background_ready(), -1 for none */
