@@ -127,10 +127,12 @@ t_unit_test_tool_SOURCES = \
 	t/unit/tool/milter_rule.c \
 	t/unit/tool/mta_message.c \
 	t/unit/tool/mta_script.c \
-	t/unit/tool/script.c
+	t/unit/tool/numbers.c \
+	t/unit/tool/script.c \
+	t/unit/tool/top.c
 t_unit_test_tool_CPPFLAGS = $(TEST_CPPFLAGS)
 t_unit_test_tool_CFLAGS = $(TEST_CFLAGS)
-t_unit_test_tool_LDADD = tool/libplay.a $(SHARED) $(CRITERION_LIBS)
+t_unit_test_tool_LDADD = tool/libplay.a tool/libctl.a $(SHARED) $(CRITERION_LIBS)
 
 endif
 
