@@ -26,6 +26,7 @@ static const struct answer_row rows[] = {
 	{ "help",     "",                       "this list",                                        ASKS,    0, answer_help,     NULL },
 	{ "status",   "",                       "how sekishod is doing",                            ASKS,    0, answer_status,   NULL },
 	{ "milters",  "",                       "a line for each milter",                           ASKS,    0, answer_milters,  NULL },
+	{ "metrics",  "[openmetrics|prometheus]", "metrics for Prometheus",                         ASKS,    1, answer_metrics,  NULL },
 	{ "numbers",  "[since DURATION]",       "all counters, one fact a line",                    ASKS,    2, answer_numbers,  NULL },
 	{ "off",      "NAME [for DURATION]",    "a milter is not asked",                            CHANGES, 3, answer_switch,   NULL },
 	{ "on",       "NAME [for DURATION]",    "a milter is asked, and its answers count",         CHANGES, 3, answer_switch,   NULL },

@@ -45,6 +45,7 @@ enum told answer_refuse(const struct ask *a, const char *format, ...)
 enum told answer_status(const struct ask *a);
 enum told answer_milters(const struct ask *a);
 enum told answer_milter(const struct ask *a);
+enum told answer_metrics(const struct ask *a);
 enum told answer_numbers(const struct ask *a);
 enum told answer_switch(const struct ask *a);
 
@@ -76,6 +77,10 @@ void answer_count_workers(const struct status_view *v,
  */
 void answer_print_switch(const struct status_view *v, const char *name,
 			 struct buf *out);
+/* Whose verdict is not known yet. */
+unsigned answer_messages_in_work(const struct status_view *v);
+void answer_print_metrics(const struct status_view *v, bool is_open,
+			  struct buf *out);
 /* `numbers`, as kept for later and as told. */
 void answer_print_numbers(const struct status_view *v, struct buf *out);
 

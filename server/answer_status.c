@@ -22,6 +22,18 @@ void answer_count_workers(const struct status_view *v,
 	}
 }
 
+unsigned answer_messages_in_work(const struct status_view *v)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < v->spawn->slots; i++)
+		n += v->spawn->rows[i].pid &&
+		     atomic_load_explicit(&board_slot(v->board, i)->message,
+					  memory_order_relaxed) ==
+			     MESSAGE_OPEN;
+	return n;
+}
+
 static uint64_t outcome_of(const struct status_view *v, unsigned outcome)
 {
 	return board_sum_outcome(v->board, (enum board_outcome)outcome);

@@ -5,6 +5,7 @@ server_libserver_a_SOURCES = \
 	server/answer.h \
 	server/answer_http.c \
 	server/answer_http.h \
+	server/answer_metrics.c \
 	server/answer_milters.c \
 	server/answer_numbers.c \
 	server/answer_status.c \
@@ -19,6 +20,8 @@ server_libserver_a_SOURCES = \
 	server/limits.h \
 	server/listen.c \
 	server/listen.h \
+	server/metrics.c \
+	server/metrics.h \
 	server/notify.c \
 	server/notify.h \
 	server/past.c \
