@@ -14,8 +14,10 @@ struct answer_row {
 	const char *help;
 	enum right right;
 	unsigned most; /* words behind the first */
+	bool in_all;   /* of bare `json` */
 	enum told (*text)(const struct ask *a);
-	void (*json)(const struct ask *a, struct json *j); /* NULL: none */
+	/* Into an open object; NULL: it has no JSON form. */
+	enum told (*json)(const struct ask *a, struct json *j);
 };
 
 static enum told answer_help(const struct ask *a);
@@ -23,15 +25,25 @@ static enum told answer_help(const struct ask *a);
 /* In the order in which `help` shows them. */
 /* clang-format off */
 static const struct answer_row rows[] = {
-	{ "help",     "",                       "this list",                                        ASKS,    0, answer_help,     NULL },
-	{ "status",   "",                       "how sekishod is doing",                            ASKS,    0, answer_status,   NULL },
-	{ "milters",  "",                       "a line for each milter",                           ASKS,    0, answer_milters,  NULL },
-	{ "numbers",  "[since DURATION]",       "all counters, one fact a line",                    ASKS,    2, answer_numbers,  NULL },
-	{ "off",      "NAME [for DURATION]",    "a milter is not asked",                            CHANGES, 3, answer_switch,   NULL },
-	{ "on",       "NAME [for DURATION]",    "a milter is asked, and its answers count",         CHANGES, 3, answer_switch,   NULL },
-	{ "evaluate", "NAME [for DURATION]",    "a milter is asked, and its answers do not count",  CHANGES, 3, answer_switch,   NULL },
-	{ "percent",  "NAME N [for DURATION]",  "its answers count for N of 100 clients",           CHANGES, 4, answer_switch,   NULL },
-	{ "default",  "NAME",                   "a milter is as the settings say",                  CHANGES, 1, answer_switch,   NULL },
+	{ "help",     "",                     "this list",                                       ASKS,    0, false, answer_help,    NULL },
+	{ "status",   "",                     "how sekishod is doing",                           ASKS,    0, true,  answer_status,  answer_status_json },
+	{ "milters",  "",                     "a line for each milter",                          ASKS,    0, true,  answer_milters, answer_milters_json },
+	{ "milter",   "NAME",                 "everything about one",                            ASKS,    1, false, answer_milter,  answer_milter_json },
+	{ "workers",  "",                     "a line for each worker",                          ASKS,    0, true,  answer_workers, answer_workers_json },
+	{ "top",      "",                     "what moves, and who waits longest",               ASKS,    0, false, answer_top,     answer_top_json },
+	{ "why",      "[QUEUEID]",            "what became of a message; or the last 20",        ASKS,    1, true,  answer_why,     answer_why_json },
+	{ "config",   "[-n]",                 "the settings in force; -n: without defaults",     ASKS,    1, false, answer_config,  NULL },
+	{ "metrics",  "[openmetrics|prometheus]", "metrics for Prometheus",                      ASKS,    1, false, answer_metrics, NULL },
+	{ "numbers",  "[since DURATION]",     "all counters, one fact a line",                   ASKS,    2, false, answer_numbers, NULL },
+	{ "off",      "NAME [for DURATION]",  "a milter is not asked",                           CHANGES, 3, false, answer_switch,  NULL },
+	{ "on",       "NAME [for DURATION]",  "a milter is asked, and its answers count",        CHANGES, 3, false, answer_switch,  NULL },
+	{ "evaluate", "NAME [for DURATION]",  "a milter is asked, and its answers do not count", CHANGES, 3, false, answer_switch,  NULL },
+	{ "percent",  "NAME N [for DURATION]", "its answers count for N of 100 clients",         CHANGES, 4, false, answer_switch,  NULL },
+	{ "default",  "NAME",                 "a milter is as the settings say",                 CHANGES, 1, false, answer_switch,  NULL },
+	{ "reload",   "",                     "reads the settings again",                        CHANGES, 0, false, answer_wish,    NULL },
+	{ "drain",    "",                     "ends, when the messages in work are done",        CHANGES, 0, false, answer_wish,    NULL },
+	{ "upgrade",  "",                     "starts the new program in place of this one",     CHANGES, 0, false, answer_wish,    NULL },
+	{ "reopen",   "",                     "opens the logs anew",                             CHANGES, 0, false, answer_wish,    NULL },
 };
 /* clang-format on */
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -69,19 +81,26 @@ enum told answer_refuse(const struct ask *a, const char *format, ...)
 
 /* ---- picking the row ---- */
 
-static enum told begin_json(const struct ask *a, const struct answer_row *row)
+static enum told add_json(const struct ask *a, const struct answer_row *row,
+			  struct json *j)
+{
+	if (row)
+		return row->json(a, j);
+	for (size_t i = 0; i < ROWS; i++)
+		if (rows[i].in_all)
+			(void)rows[i].json(a, j);
+	return TOLD_OK;
+}
+
+/* row NULL: all that is. */
+static enum told answer_json(const struct ask *a, const struct answer_row *row)
 {
 	struct json j = json_begin(a->out);
 
 	json_object(&j, NULL);
 	json_number(&j, "schema", 1);
-	if (row) {
-		row->json(a, &j);
-	} else {
-		for (size_t i = 0; i < ROWS; i++)
-			if (rows[i].json)
-				rows[i].json(a, &j);
-	}
+	if (add_json(a, row, &j) != TOLD_OK)
+		return TOLD_ERROR;
 	json_object_end(&j);
 	if (!json_end(&j) || !buf_add_byte(a->out, '\n'))
 		return answer_refuse(a, "the answer is too long");
@@ -112,7 +131,7 @@ static enum told run(const struct ask *a, const struct answer_row *row)
 		return answer_refuse(a, "%s has no JSON form", row->word);
 	if (row->right == CHANGES && may_change(a) != TOLD_OK)
 		return TOLD_ERROR;
-	return a->request.json ? begin_json(a, row) : row->text(a);
+	return a->request.json ? answer_json(a, row) : row->text(a);
 }
 
 enum told answer(struct ask *a, struct slice line)
@@ -125,7 +144,7 @@ enum told answer(struct ask *a, struct slice line)
 	if (!request_parse(line, &a->request, &why))
 		return answer_refuse(a, "%s", why);
 	if (!a->request.count)
-		return begin_json(a, NULL);
+		return answer_json(a, NULL);
 	word = a->request.words[0];
 	while (i < ROWS && !slice_is(word, rows[i].word))
 		i++;
@@ -154,6 +173,19 @@ size_t answer_find_milter(const struct status_view *v, struct slice name)
 	       !slice_is_case(name, v->conf->milters[i].name))
 		i++;
 	return i;
+}
+
+const char *answer_list_name(unsigned list)
+{
+	/* Two of them are in historical order, so by name here. */
+	static const char *const names[LIST_COUNT] = {
+		[LIST_CONNECT] = "connect", [LIST_HELO] = "helo",
+		[LIST_MAIL] = "mail",	    [LIST_RCPT] = "rcpt",
+		[LIST_DATA] = "data",	    [LIST_EOM] = "eom",
+		[LIST_EOH] = "eoh",
+	};
+
+	return list < LIST_COUNT ? names[list] : "?";
 }
 
 const char *answer_us(uint64_t us, bool is_none, char text_out[ANSWER_TIME])

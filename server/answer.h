@@ -42,14 +42,25 @@ enum told answer_refuse(const struct ask *a, const char *format, ...)
 
 /* ---- the answers; words[0] is the request ---- */
 
-enum told answer_status(const struct ask *a);
-enum told answer_milters(const struct ask *a);
+enum told answer_config(const struct ask *a);
+enum told answer_metrics(const struct ask *a);
 enum told answer_milter(const struct ask *a);
+enum told answer_milters(const struct ask *a);
 enum told answer_numbers(const struct ask *a);
+enum told answer_status(const struct ask *a);
 enum told answer_switch(const struct ask *a);
+enum told answer_top(const struct ask *a);
+enum told answer_why(const struct ask *a);
+enum told answer_wish(const struct ask *a); /* reload, drain, ... */
+enum told answer_workers(const struct ask *a);
 
-void answer_status_json(const struct ask *a, struct json *j);
-void answer_milters_json(const struct ask *a, struct json *j);
+/* The same into an open object. */
+enum told answer_milter_json(const struct ask *a, struct json *j);
+enum told answer_milters_json(const struct ask *a, struct json *j);
+enum told answer_status_json(const struct ask *a, struct json *j);
+enum told answer_top_json(const struct ask *a, struct json *j);
+enum told answer_why_json(const struct ask *a, struct json *j);
+enum told answer_workers_json(const struct ask *a, struct json *j);
 
 /* ---- parts that several of them need ---- */
 
@@ -67,6 +78,8 @@ const char *answer_us(uint64_t us, bool is_none, char text_out[ANSWER_TIME]);
 const char *answer_span(uint64_t us, char text_out[ANSWER_TIME]);
 /* With '?' for what is not printable ASCII, cut to the room. */
 void answer_clean(struct slice text, char *to, size_t size);
+/* "connect", "helo", ... of a milter's macro lists. */
+const char *answer_list_name(unsigned list);
 /* Workers by the state they are in; [SLOT_FREE] stays 0. */
 void answer_count_workers(const struct status_view *v,
 			  unsigned by_state_out[SLOT_STATES]);
@@ -76,6 +89,10 @@ void answer_count_workers(const struct status_view *v,
  */
 void answer_print_switch(const struct status_view *v, const char *name,
 			 struct buf *out);
+/* Whose verdict is not known yet. */
+unsigned answer_messages_in_work(const struct status_view *v);
+void answer_print_metrics(const struct status_view *v, bool is_open,
+			  struct buf *out);
 /* `numbers`, as kept for later and as told. */
 void answer_print_numbers(const struct status_view *v, struct buf *out);
 

@@ -3,23 +3,8 @@
 #include <string.h>
 
 #include "server/answer.h"
+#include "server/milter_seen.h"
 #include "shared/clock.h"
-
-/* What is shown of one milter in a line. */
-struct seen {
-	const struct conf_milter *conf;
-	unsigned cell;
-	struct conf_switch mode; /* in force */
-	bool is_switched;
-	struct board_breaker_copy breaker;
-	uint64_t counters[BOARD_MILTER_COUNTERS];
-	uint64_t noes; /* reject, tempfail and discard */
-	uint64_t failures;
-	unsigned held[CONF_SOCKETS_MAX];
-	unsigned held_all;
-	enum stage busiest;
-	struct histogram times; /* of that stage */
-};
 
 static uint64_t count_noes(const struct status_view *v, unsigned cell)
 {
@@ -36,7 +21,7 @@ static uint64_t count_noes(const struct status_view *v, unsigned cell)
 }
 
 /* The end of the message, or else the stage it spends most time in. */
-static void find_busiest(const struct status_view *v, struct seen *seen)
+static void find_busiest(const struct status_view *v, struct milter_seen *seen)
 {
 	board_sum_latency(v->board, seen->cell, STAGE_EOM, &seen->times);
 	seen->busiest = STAGE_EOM;
@@ -53,11 +38,12 @@ static void find_busiest(const struct status_view *v, struct seen *seen)
 	}
 }
 
-static void look(const struct status_view *v, size_t i, struct seen *seen)
+void milter_seen_look(const struct status_view *v, size_t i,
+		      struct milter_seen *seen)
 {
 	unsigned cell = answer_cell(v, i);
 
-	*seen = (struct seen){ .conf = &v->conf->milters[i], .cell = cell };
+	*seen = (struct milter_seen){ .conf = &v->conf->milters[i], .cell = cell };
 	seen->mode = board_switched(v->board, cell, &seen->conf->mode);
 	seen->is_switched = board_is_switched(v->board, cell);
 	board_read_breaker(v->board, cell, &seen->breaker);
@@ -72,7 +58,7 @@ static void look(const struct status_view *v, size_t i, struct seen *seen)
 	find_busiest(v, seen);
 }
 
-static uint64_t count_skipped(const struct seen *seen)
+uint64_t milter_seen_skipped(const struct milter_seen *seen)
 {
 	uint64_t n = 0;
 
@@ -88,7 +74,7 @@ static const char *part(const struct histogram *h, double share,
 	return answer_us(histogram_quantile(h, share), !h->count, text_out);
 }
 
-static void print_row(const struct seen *seen, int width, struct buf *out)
+static void print_row(const struct milter_seen *seen, int width, struct buf *out)
 {
 	char mode[CONF_SWITCH_TEXT + 2], p50[ANSWER_TIME], p95[ANSWER_TIME],
 		p99[ANSWER_TIME];
@@ -103,7 +89,7 @@ static void print_row(const struct seen *seen, int width, struct buf *out)
 		   " %7" PRIu64 " %7" PRIu64 " %5u %-7s %7s %7s %7s\n",
 		   width, seen->conf->name, mode,
 		   breaker_state_name(seen->breaker.breaker.state),
-		   seen->counters[MILTER_APPLIED], count_skipped(seen),
+		   seen->counters[MILTER_APPLIED], milter_seen_skipped(seen),
 		   seen->noes, seen->failures,
 		   seen->counters[MILTER_PASSED_WITHOUT], seen->held_all,
 		   milter_stage_name(seen->busiest),
@@ -132,40 +118,21 @@ enum told answer_milters(const struct ask *a)
 		   "NO", "FAILED", "WITHOUT", "CONN", "STAGE", "P50", "P95",
 		   "P99");
 	for (size_t i = 0; i < v->conf->milter_count; i++) {
-		struct seen seen;
+		struct milter_seen seen;
 
-		look(v, i, &seen);
+		milter_seen_look(v, i, &seen);
 		print_row(&seen, width, a->out);
 	}
 	return TOLD_OK;
 }
 
-/* ---- one milter ---- */
+/* ---- JSON ---- */
 
-void answer_print_switch(const struct status_view *v, const char *name,
-			 struct buf *out)
+enum told answer_milters_json(const struct ask *a, struct json *j)
 {
-	size_t i = answer_find_milter(v, slice_str(name));
-	const struct switch_row *row = switches_find(v->switches, name);
-	const struct switch_layer *l = switch_in_force(row);
-	char mode[CONF_SWITCH_TEXT] = "?", settings[CONF_SWITCH_TEXT] = "?",
-	     at[MOMENT_TEXT];
-	struct moment m = moment_now();
-
-	if (i < v->conf->milter_count)
-		conf_switch_print(&v->conf->milters[i].mode, settings,
-				  sizeof(settings));
-	if (!l) {
-		buf_printf(out, "%s, as the settings say", settings);
-		return;
-	}
-	conf_switch_print(&l->to, mode, sizeof(mode));
-	moment_print(l->at, at);
-	buf_printf(out, "%s by %s (uid %u) since %s", mode, l->user,
-		   (unsigned)l->uid, at);
-	if (l->until) {
-		moment_print(moment_wall(&m, l->until), at);
-		buf_printf(out, " until %s", at);
-	}
-	buf_printf(out, " (settings: %s)", settings);
+	json_array(j, "milters");
+	for (size_t i = 0; i < a->view->conf->milter_count; i++)
+		milter_seen_add(a->view, i, j);
+	json_array_end(j);
+	return TOLD_OK;
 }

@@ -5,10 +5,15 @@ server_libserver_a_SOURCES = \
 	server/answer.h \
 	server/answer_http.c \
 	server/answer_http.h \
+	server/answer_metrics.c \
+	server/answer_milter.c \
 	server/answer_milters.c \
 	server/answer_numbers.c \
 	server/answer_status.c \
 	server/answer_switch.c \
+	server/answer_why.c \
+	server/answer_wish.c \
+	server/answer_workers.c \
 	server/background.c \
 	server/background.h \
 	server/client.c \
@@ -19,6 +24,10 @@ server_libserver_a_SOURCES = \
 	server/limits.h \
 	server/listen.c \
 	server/listen.h \
+	server/metrics.c \
+	server/metrics.h \
+	server/milter_seen.c \
+	server/milter_seen.h \
 	server/notify.c \
 	server/notify.h \
 	server/past.c \
@@ -31,6 +40,8 @@ server_libserver_a_SOURCES = \
 	server/priv.h \
 	server/request.c \
 	server/request.h \
+	server/slots.c \
+	server/slots.h \
 	server/spawn.c \
 	server/spawn.h \
 	server/status.c \
@@ -41,7 +52,9 @@ server_libserver_a_SOURCES = \
 	server/supervisor.h \
 	server/switches.c \
 	server/switches.h \
-	server/switches_text.c
+	server/switches_text.c \
+	server/why.c \
+	server/why.h
 server_libserver_a_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS)
 
 sbin_PROGRAMS += sekishod

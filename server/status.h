@@ -31,16 +31,18 @@ enum wish {
 	WISH_BEGUN, /* status_wish_done() tells the end of it */
 };
 
+typedef enum wish status_hook(void *context, struct buf *words);
+
 /*
  * What clients may ask for; each writes words for them.  NULL: this
  * supervisor cannot do it.
  */
 struct status_hooks {
 	void *context;
-	enum wish (*reload)(void *context, struct buf *words);
-	enum wish (*drain)(void *context, struct buf *words);
-	enum wish (*upgrade)(void *context, struct buf *words);
-	enum wish (*reopen_logs)(void *context, struct buf *words);
+	status_hook *reload;
+	status_hook *drain;
+	status_hook *upgrade;
+	status_hook *reopen_logs;
 };
 
 /*

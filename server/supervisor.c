@@ -561,6 +561,31 @@ static void name_milters(struct board *board, const struct conf *conf)
 		board_name_milter(board, (unsigned)i, conf->milters[i].name);
 }
 
+/* A client of the control socket wants us to end. */
+static enum wish wish_drain(void *context, struct buf *words)
+{
+	struct supervisor *s = context;
+
+	if (s->phase != PHASE_RUN) {
+		buf_printf(words, "not now: this is phase %s\n",
+			   phase_rows[s->phase].name);
+		return WISH_REFUSED;
+	}
+	enter(s, PHASE_DRAIN);
+	buf_printf(words, "draining: %u workers are busy\n",
+		   spawn_busy(&s->spawn));
+	return WISH_DONE;
+}
+
+static enum wish wish_reopen(void *context, struct buf *words)
+{
+	struct supervisor *s = context;
+
+	board_reopen_logs(s->spawn.board);
+	buf_printf(words, "logs are opened anew\n");
+	return WISH_DONE;
+}
+
 static bool open_status(struct supervisor *s, struct board *board)
 {
 	name_milters(board, s->conf);
@@ -577,6 +602,9 @@ static bool open_status(struct supervisor *s, struct board *board)
 		.started = clock_now(),
 		.read_at = clock_now(),
 		.workers_wanted = s->conf->workers_max,
+		.hooks = { .context = s,
+			   .drain = wish_drain,
+			   .reopen_logs = wish_reopen },
 	};
 	if (!s->view.past) {
 		log_error("no memory for past numbers: %s", strerror(errno));
