@@ -217,6 +217,10 @@ E2E_TESTS = \
 	t/e2e/37-recipients.t \
 	t/e2e/38-rules.t \
 	t/e2e/39-tables-and-limits.t \
+	t/e2e/48-sekishoctl.t \
+	t/e2e/48-sekishoctl-check.t \
+	t/e2e/48-sekishoctl-top.t \
+	t/e2e/49-report.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
@@ -282,6 +286,10 @@ EXTRA_DIST += \
 	t/e2e/37-recipients.t \
 	t/e2e/38-rules.t \
 	t/e2e/39-tables-and-limits.t \
+	t/e2e/48-sekishoctl.t \
+	t/e2e/48-sekishoctl-check.t \
+	t/e2e/48-sekishoctl-top.t \
+	t/e2e/49-report.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
@@ -315,6 +323,7 @@ EXTRA_DIST += \
 	t/lib/chain.sh \
 	t/lib/criterion.sh \
 	t/lib/crowd.py \
+	t/lib/fake_status.py \
 	t/lib/house.sh \
 	t/lib/limit.sh \
 	t/lib/load.sh \
@@ -323,6 +332,7 @@ EXTRA_DIST += \
 	t/lib/raw_mta.py \
 	t/lib/smtp_load.py \
 	t/lib/smtp_send.py \
+	t/lib/terminal.py \
 	t/prop/README.md
 
 # Corpora, vectors and the peers' settings are many small files.

@@ -11,8 +11,6 @@
 
 #define TOP_TIMEOUT  (10 * CLOCK_S)
 #define TOP_INTERVAL CLOCK_S
-/* No more of them than a person reads. */
-#define TOP_WORKERS 21 /* lines, with the title */
 
 enum top_option {
 	OPT_INTERVAL = CTL_CLIENT_OTHER,
@@ -89,20 +87,28 @@ static int give_up(struct watching *w, int status, struct slice text)
 	return status;
 }
 
-/* The first lines of the table of workers, those that wait longest. */
+/* Behind the last empty line: the server's own picture ends with workers. */
+static struct slice last_table(struct slice text)
+{
+	struct slice rest = text, line;
+
+	while (slice_split(&rest, '\n', &line))
+		if (line.len == 0 && rest.len)
+			text = rest;
+	return text;
+}
+
+/* Those that wait longest, the first of them first. */
 static int ask_workers(struct watching *w)
 {
-	struct slice text = SLICE_EMPTY, line;
+	struct slice text = SLICE_EMPTY;
 	int status = ctl_client_ask(&w->client, "top", &text);
 
 	if (status != CTL_OK)
 		return give_up(w, status, text);
 	buf_clear(&w->workers);
-	for (unsigned i = 0; i < TOP_WORKERS && slice_split(&text, '\n', &line);
-	     i++)
-		if (line.len && (!buf_add(&w->workers, line) ||
-				 !buf_add_byte(&w->workers, '\n')))
-			return give_up(w, ctl_no_memory(), text);
+	if (!buf_add(&w->workers, last_table(text)))
+		return give_up(w, ctl_no_memory(), text);
 	return CTL_OK;
 }
 

@@ -122,7 +122,6 @@ void screen_draw(struct slice picture)
 {
 	say(SLICE_LIT("\033[H"));
 	say(picture);
-	say(SLICE_LIT("\033[K\033[J"));
 }
 
 /* ^Z: the shell gets its terminal as it was, and we draw anew afterwards. */

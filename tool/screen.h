@@ -27,7 +27,7 @@ void screen_close(void);
 void screen_die(void);
 /* Of the window now; 80 x 24 when it does not say. */
 void screen_size(unsigned *columns_out, unsigned *lines_out);
-/* Lines end in CR LF; the last one in nothing. */
+/* From the upper left corner on; lines end in CR LF, the last in nothing. */
 void screen_draw(struct slice picture);
 enum screen_event screen_wait(uint64_t deadline, char *key_out);
 

@@ -121,13 +121,22 @@ static bool print_head(const struct top *t, struct buf *out)
 	return ok && buf_printf(out, "\n\n");
 }
 
+/* "percent 5" would be too wide for 80 columns. */
+static void print_mode(const struct conf_switch *mode, char *text, size_t size)
+{
+	if (mode->mode == MODE_PERCENT)
+		snprintf(text, size, "%u%%", mode->percent);
+	else
+		snprintf(text, size, "%s", conf_mode_name(mode->mode));
+}
+
 static bool print_milter(const struct top_milter *m, struct buf *out)
 {
 	char mode[CONF_SWITCH_TEXT], messages[24], noes[24], failures[24];
 	char p50[REPORT_TIME], p99[REPORT_TIME];
 	char all_p50[REPORT_TIME], all_p99[REPORT_TIME];
 
-	conf_switch_print(&m->now->mode, mode, sizeof(mode));
+	print_mode(&m->now->mode, mode, sizeof(mode));
 	print_rate(m->messages, messages, sizeof(messages));
 	print_rate(m->noes, noes, sizeof(noes));
 	print_rate(m->failures, failures, sizeof(failures));
@@ -136,7 +145,7 @@ static bool print_milter(const struct top_milter *m, struct buf *out)
 	report_time(m->all_p50, all_p50);
 	report_time(m->all_p99, all_p99);
 	return buf_printf(
-		out, "%-16s %-11s %-6s %7s %7s %7s %7s %7s %8s %8s %5llu\n",
+		out, "%-13s %-8s %-6s %5s %5s %5s %6s %6s %6s %6s %4llu\n",
 		m->now->name, mode, breaker_state_name(m->now->breaker),
 		messages, noes, failures, p50, p99, all_p50, all_p99,
 		(unsigned long long)m->now->connections);
@@ -150,12 +159,11 @@ static bool print_all(const struct top *t, struct slice workers, bool is_screen,
 	bool ok = print_head(t, out);
 
 	ok = ok &&
-	     buf_printf(
-		     out,
-		     "%s%-16s %-11s %-6s %7s %7s %7s %7s %7s %8s %8s %5s%s\n",
-		     is_screen ? bold : "", "MILTER", "MODE", "BREAK", "MSG/S",
-		     "NO/S", "FAIL/S", "P50", "P99", "ALL-P50", "ALL-P99",
-		     "CONN", is_screen ? plain : "");
+	     buf_printf(out,
+			"%s%-13s %-8s %-6s %5s %5s %5s %6s %6s %6s %6s %4s%s\n",
+			is_screen ? bold : "", "MILTER", "MODE", "BREAK",
+			"MSG/S", "NO/S", "ERR/S", "P50", "P99", "P50ALL",
+			"P99ALL", "CONN", is_screen ? plain : "");
 	for (size_t i = 0; ok && i < t->now->milter_count; i++)
 		ok = print_milter(&t->milters[i], out);
 	return ok && (workers.len == 0 ||
@@ -186,27 +194,40 @@ static bool add_line(struct slice line, unsigned columns, struct buf *out)
 	return ok;
 }
 
+/*
+ * A line is wiped before it is written: behind a full one the pen still stands
+ * on its last character.
+ */
+static bool add_lines(struct slice rest, const struct top_size *size,
+		      struct buf *out)
+{
+	struct slice line;
+	unsigned i;
+	bool ok = true;
+
+	for (i = 0; ok && rest.len && (!size->lines || i < size->lines); i++) {
+		slice_split(&rest, '\n', &line);
+		if (size->is_screen)
+			ok = buf_printf(out, "%s\033[K", i ? "\r\n" : "") &&
+			     add_line(line, size->columns, out);
+		else
+			ok = add_line(line, size->columns, out) &&
+			     buf_add_byte(out, '\n');
+	}
+	if (!size->is_screen || i == size->lines)
+		return ok;
+	return ok && buf_printf(out, "\r\n\033[J");
+}
+
 bool top_print(const struct top *t, struct slice workers,
 	       const struct top_size *size, struct buf *out)
 {
-	struct slice rest, line;
 	struct buf all;
 	bool ok;
 
 	buf_init(&all, out->ceiling);
-	ok = print_all(t, workers, size->is_screen, &all);
-	rest = buf_slice(&all);
-	for (unsigned i = 0; ok && slice_split(&rest, '\n', &line); i++) {
-		if (rest.len == 0 && line.len == 0)
-			break;
-		if (size->lines && i == size->lines)
-			break;
-		/* The last line ends without moving the picture up. */
-		ok = (i == 0 || !size->is_screen ||
-		      buf_printf(out, "\033[K\r\n")) &&
-		     add_line(line, size->columns, out) &&
-		     (size->is_screen || buf_add_byte(out, '\n'));
-	}
+	ok = print_all(t, workers, size->is_screen, &all) &&
+	     add_lines(buf_slice(&all), size, out);
 	buf_deinit(&all);
 	return ok;
 }

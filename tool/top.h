@@ -44,7 +44,10 @@ struct top_size {
 	bool is_screen; /* has bold */
 };
 
-/* workers: the answer to `workers`, of which the first lines are shown. */
+/*
+ * workers: a table with a title, shown below as far as there is room.  On a
+ * screen the picture begins where the pen is and wipes what was there.
+ */
 bool top_print(const struct top *t, struct slice workers,
 	       const struct top_size *size, struct buf *out)
 	__attribute__((warn_unused_result));

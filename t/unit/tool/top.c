@@ -134,7 +134,7 @@ Test(top, plain_text)
 	cr_expect_not_null(strstr(out.data, "sekishod 1.2 "));
 	cr_expect_not_null(strstr(out.data, "up 0d 00:01:42"));
 	cr_expect_not_null(strstr(out.data, "sessions 0.50  messages 10.0"));
-	cr_expect_not_null(strstr(out.data, "clamav           evaluate"));
+	cr_expect_not_null(strstr(out.data, "clamav        evaluate"));
 	cr_expect_not_null(strstr(out.data, "\n2 busy\n"));
 	cr_expect_null(strchr(out.data, '\033'));
 	buf_deinit(&out);
@@ -150,7 +150,7 @@ Test(top, a_window)
 	draw(&size, &out);
 	rest = slice_of(out.data, strlen(out.data));
 	while (slice_split(&rest, '\n', &line)) {
-		/* "\033[K\r" behind each, "\033[1m" around the title. */
+		/* "\033[K" and "\r" of each, "\033[1m" around the title. */
 		cr_expect(line.len <= 20 + 4 + 8, "%.*s", SLICE_ARG(line));
 		lines++;
 	}
