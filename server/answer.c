@@ -194,6 +194,8 @@ const char *answer_us(uint64_t us, bool is_none, char text_out[ANSWER_TIME])
 
 	if (is_none)
 		snprintf(text_out, ANSWER_TIME, "-");
+	else if (us < CLOCK_MS)
+		snprintf(text_out, ANSWER_TIME, "%.0fus", n);
 	else if (us < 10 * CLOCK_MS)
 		snprintf(text_out, ANSWER_TIME, "%.1fms", n / 1e3);
 	else if (us < CLOCK_S)

@@ -71,7 +71,7 @@ extern const char *const answer_milter_counter_names[BOARD_MILTER_COUNTERS];
 unsigned answer_cell(const struct status_view *v, size_t milter);
 /* Place in the settings; milter_count: there is none of this name. */
 size_t answer_find_milter(const struct status_view *v, struct slice name);
-/* "1.2ms", "84ms", "3.1s", "-" for none. */
+/* "20us", "1.2ms", "84ms", "3.1s", "-" for none. */
 #define ANSWER_TIME 24
 const char *answer_us(uint64_t us, bool is_none, char text_out[ANSWER_TIME]);
 /* "5s", "3m20s", "2h05m", "3d04h": for people. */

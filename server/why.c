@@ -1,17 +1,20 @@
 #include "server/why.h"
 
-/* In a line: those of the message first, then its milters, then the rest. */
+/*
+ * In a line: those of the message first, then its milters, those that were
+ * passed without, the verdict and the rest.
+ */
 static const char *const names[WHY_FIELDS] = {
 	[WHY_FROM] = "from",
 	[WHY_NRCPT] = "nrcpt",
 	[WHY_SIZE] = "size",
 	[WHY_CLIENT] = "client",
+	[WHY_PASSED_WITHOUT] = "passed_without",
 	[WHY_VERDICT] = "verdict",
 	[WHY_BY] = "by",
 	[WHY_STAGE] = "stage",
 	[WHY_RULE] = "rule",
 	[WHY_REPLY] = "reply",
-	[WHY_PASSED_WITHOUT] = "passed_without",
 	[WHY_QUARANTINE] = "quarantine",
 	[WHY_EDITS] = "edits",
 	[WHY_TIME] = "time",
@@ -71,6 +74,14 @@ static bool split_token(struct slice token, struct slice *name_out,
 	*name_out = slice_head(token, (size_t)equals);
 	*value_out = slice_from(token, (size_t)equals + 1);
 	return true;
+}
+
+/* The last word before the verdict may not be a milter's. */
+static bool is_passed_without(struct slice name, struct slice rest,
+			      const char *verdict)
+{
+	return slice_is(name, names[WHY_PASSED_WITHOUT]) &&
+	       slice_trim(rest).data == verdict;
 }
 
 /* The field of this name among those from `first` on; or WHY_FIELDS. */
@@ -149,10 +160,12 @@ bool why_parse(struct slice line, struct why *why_out)
 		if (!split_token(token, &name, &value))
 			continue;
 		field = behind ? find_field(name, WHY_VERDICT, WHY_FIELDS) :
-				 find_field(name, next, WHY_VERDICT);
+				 find_field(name, next, WHY_PASSED_WITHOUT);
+		if (!behind && is_passed_without(name, line, verdict))
+			field = WHY_PASSED_WITHOUT;
 		if (field < WHY_FIELDS) {
 			why_out->fields[field] = without_quotes(value);
-			next = field + 1;
+			next = field < WHY_PASSED_WITHOUT ? field + 1 : next;
 		} else if (!behind) {
 			add_member(why_out, token);
 		}
