@@ -152,11 +152,18 @@ static int report(const struct report_options *o, struct numbers *now,
 	if (status != CTL_OK)
 		return status;
 	r.from = before->time;
+	/*
+	 * Something counted down: a start.  A short uptime alone may also be
+	 * an upgrade, which keeps what was counted.
+	 */
 	if (o->since && !numbers_subtract(now, before)) {
 		ctl_say("the server was started anew since then: this tells "
 			"of all since its start");
 		r.is_all = true;
-	}
+	} else if (o->since && r.from < now->time &&
+		   (now->time - r.from) / CLOCK_S > now->uptime + 2)
+		ctl_say("the server was started anew or upgraded since then: "
+			"what it counted before a start is not in here");
 	if (r.is_all)
 		r.from = now->time - now->uptime * CLOCK_S;
 	return print(o, &r);

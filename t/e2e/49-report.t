@@ -94,7 +94,7 @@ m = {m["name"]: m for m in d["milters"]}["clamav"]
 eom = [s for s in m["stages"] if s["stage"] == "eom"][0]
 print(d["schema"], d["counters"]["messages"], m["applied"], eom["count"],
       eom["answers"]["reject"], sum(v["count"] for v in d["verdicts"]),
-      0 < eom["p50"] <= eom["p99"] <= eom["max"], d["from"] < d["to"])
+      0 < eom["p50"] <= eom["p99"] <= eom["max"], d["from"] <= d["to"])
 END
 )" "1 19 18 18 3 19 True True"
 
