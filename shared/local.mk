@@ -6,9 +6,13 @@ shared_libshared_a_SOURCES = \
 	shared/board.c \
 	shared/board.h \
 	shared/board_breaker.c \
+	shared/board_bytes.h \
+	shared/board_control.c \
 	shared/board_layout.h \
 	shared/board_name.c \
+	shared/board_note.c \
 	shared/board_read.c \
+	shared/board_ring.c \
 	shared/breaker.c \
 	shared/breaker.h \
 	shared/buf.c \
