@@ -46,6 +46,13 @@ void session_count(const struct session *s, enum board_counter counter,
 	board_count(s->env->board, s->env->slot, counter, n);
 }
 
+void session_count_wait(const struct session *s, enum stage stage,
+			uint64_t since)
+{
+	board_count_wait(s->env->board, s->env->slot, stage,
+			 clock_now() - since);
+}
+
 /* ---- waiting ---- */
 
 /* The supervisor said drain, or is gone: finish, then leave. */

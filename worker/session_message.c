@@ -32,8 +32,7 @@ static void settle(struct session *s, const struct verdict *v,
 	board_message_settle(env->board, env->slot, v->stage, outcome,
 			     outcome == OUTCOME_ABORT ? CAUSE_NONE :
 							cause_of(s, v));
-	board_count_wait(env->board, env->slot, STAGE_COUNT,
-			 clock_now() - s->summary.began);
+	session_count_wait(s, STAGE_COUNT, s->summary.began);
 	if (v->by >= 0 && v->kind != VERDICT_CONTINUE)
 		board_count_milter(env->board, env->slot,
 				   s->chain.members[v->by].cell, MILTER_DECIDED,
@@ -315,7 +314,7 @@ static void finish_message(struct session *s, struct verdict *v)
 }
 
 /* Rules, children, and rules once more; false: the MTA has gone. */
-static bool put_to_all(struct session *s, struct verdict *v)
+static bool ask_all(struct session *s, struct verdict *v)
 {
 	if (rulebook_run(&s->chain, STAGE_EOM, false, v) == RULES_NO)
 		return true;
@@ -324,6 +323,16 @@ static bool put_to_all(struct session *s, struct verdict *v)
 		return false;
 	if (v->kind == VERDICT_CONTINUE)
 		(void)rulebook_run(&s->chain, STAGE_EOM, true, v);
+	return true;
+}
+
+static bool put_to_all(struct session *s, struct verdict *v)
+{
+	uint64_t began = clock_now();
+
+	if (!ask_all(s, v))
+		return false;
+	session_count_wait(s, STAGE_EOM, began);
 	return true;
 }
 

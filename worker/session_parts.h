@@ -60,6 +60,9 @@ struct session {
 
 void session_count(const struct session *s, enum board_counter counter,
 		   uint64_t n);
+/* The MTA waited since then for the answer to this stage. */
+void session_count_wait(const struct session *s, enum stage stage,
+			uint64_t since);
 /* One poll over MTA, children and supervisor, and what comes of it. */
 void session_wait(struct session *s, uint64_t until, bool watch_mta);
 /* Answers the command at hand; a lost MTA is noticed by the loop. */
