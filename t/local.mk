@@ -221,6 +221,7 @@ E2E_TESTS = \
 	t/e2e/53-stop.t \
 	t/e2e/54-start.t \
 	t/e2e/55-notify.t \
+	t/e2e/59-counters.t \
 	t/e2e/60-peer-opendkim.t \
 	t/e2e/61-peer-opendmarc.t \
 	t/e2e/62-peer-spamass.t \
@@ -286,6 +287,7 @@ EXTRA_DIST += \
 	t/e2e/53-stop.t \
 	t/e2e/54-start.t \
 	t/e2e/55-notify.t \
+	t/e2e/59-counters.t \
 	t/e2e/60-peer-opendkim.t \
 	t/e2e/61-peer-opendmarc.t \
 	t/e2e/62-peer-spamass.t \
@@ -309,6 +311,7 @@ EXTRA_DIST += \
 	t/e2e/81-journal.t \
 	t/e2e/90-fuzz-replay.t \
 	t/lib/account.py \
+	t/lib/ask.py \
 	t/lib/banned.txt \
 	t/lib/chain.sh \
 	t/lib/criterion.sh \
@@ -321,6 +324,7 @@ EXTRA_DIST += \
 	t/lib/raw_mta.py \
 	t/lib/smtp_load.py \
 	t/lib/smtp_send.py \
+	t/lib/tally.py \
 	t/prop/README.md
 
 # Corpora, vectors and the peers' settings are many small files.

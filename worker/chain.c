@@ -56,6 +56,13 @@ void chain_deinit(struct chain *c)
 	buf_deinit(&c->book.pairs);
 }
 
+void chain_trim(struct chain *c)
+{
+	for (unsigned i = 0; i < c->count; i++)
+		child_trim(&c->members[i].child);
+	arena_trim(&c->scratch);
+}
+
 /* Lists may have changed since; never within a message. */
 static void follow_tables(const struct chain *c)
 {

@@ -36,6 +36,13 @@ void child_deinit(struct child *c)
 	buf_deinit(&c->list_bytes);
 }
 
+void child_trim(struct child *c)
+{
+	if (!c->answer_len)
+		buf_trim(&c->in);
+	buf_trim(&c->out);
+}
+
 /* ---- opening and closing ---- */
 
 static enum child_result connect_failed(struct child *c, int reason)

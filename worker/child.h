@@ -75,6 +75,8 @@ struct child {
 
 void child_init(struct child *c, const struct conf_milter *conf);
 
+/* Idle for now: empty buffers are given back. */
+void child_trim(struct child *c);
 /* Closed before; gives the buffers back. */
 void child_deinit(struct child *c);
 

@@ -43,6 +43,7 @@ struct session {
 	bool *told_to_leave;
 	bool exhausted;
 	bool quit;    /* nothing more is to be read */
+	bool trimmed; /* nothing is left to give back until a packet comes */
 	bool wait_optneg; /* after QUIT_NC an OPTNEG may come again */
 	enum place place;
 	struct option offer;

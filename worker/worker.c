@@ -41,6 +41,7 @@ struct worker {
 	struct session *session;
 	int epoll_fd;
 	int signal_fd;
+	int idle_ms; /* after this silence memory is given back; -1: it was */
 	bool told_to_leave;
 	bool exhausted;
 	unsigned sessions_left;
@@ -97,6 +98,7 @@ static bool begin(struct worker *w, const struct worker_env *env)
 {
 	*w = (struct worker){ .env = env,
 			      .slot = board_slot(env->board, env->slot),
+			      .idle_ms = -1,
 			      .sessions_left = find_sessions_max(env) };
 	atomic_store_explicit(&w->slot->settings, env->settings,
 			      memory_order_relaxed);
@@ -259,8 +261,14 @@ static void hear(struct worker *w, const struct epoll_event *events, int n)
 static void wait_and_serve(struct worker *w)
 {
 	struct epoll_event events[EVENTS_MAX];
-	int n = epoll_wait(w->epoll_fd, events, EVENTS_MAX, -1);
+	int n = epoll_wait(w->epoll_fd, events, EVENTS_MAX, w->idle_ms);
 
+	if (n == 0) {
+		session_trim(w->session);
+		w->idle_ms = -1;
+		return;
+	}
+	w->idle_ms = SESSION_IDLE / CLOCK_MS;
 	hear(w, events, n);
 	if (w->told_to_leave)
 		return; /* the last look takes what woke us */
