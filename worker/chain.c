@@ -10,6 +10,17 @@
 /* Decoded values of one evaluation: a few headers and a body's beginning. */
 #define SCRATCH_MAX ((size_t)16 * 1024 * 1024)
 
+/* Decoding it costs more than all else we do with a small message. */
+static bool uses_body(const struct conf *conf)
+{
+	bool uses = rules_use(conf->rules, FACT_BODY);
+
+	for (size_t i = 0; i < conf->milter_count; i++)
+		uses |= conf->milters[i].when &&
+			cond_uses(conf->milters[i].when, FACT_BODY);
+	return uses;
+}
+
 bool chain_init(struct chain *c, const struct worker_env *env,
 		struct arena *session_arena, struct arena *message_arena,
 		struct journal *journal, struct message *message)
@@ -40,6 +51,7 @@ bool chain_init(struct chain *c, const struct worker_env *env,
 	}
 	arena_init(&c->scratch, SCRATCH_MAX);
 	rulebook_init(&c->book, env->conf->rules);
+	c->uses_body = uses_body(env->conf);
 	c->matcher = cond_matcher_new();
 	return c->matcher != NULL;
 }

@@ -203,15 +203,22 @@ void session_on_eoh(struct session *s, const struct command *cmd)
 	after_content(s, STAGE_EOH);
 }
 
+/* Its beginning becomes a fact, if somebody asks for it. */
+static void take_body(struct session *s, bool complete)
+{
+	if (s->chain.uses_body &&
+	    !observe_body(&s->chain.facts, &s->message, &s->message_arena,
+			  complete))
+		session_no_memory(s);
+}
+
 static void add_body(struct session *s, struct slice bytes)
 {
 	take_size(s, bytes.len);
 	session_count(s, COUNT_BYTES, bytes.len);
 	if (chain_wants_content(&s->chain))
 		message_add_body(&s->message, bytes);
-	if (!observe_body(&s->chain.facts, &s->message, &s->message_arena,
-			  false))
-		session_no_memory(s);
+	take_body(s, false);
 }
 
 void session_on_body(struct session *s, const struct command *cmd)
@@ -344,10 +351,10 @@ void session_on_eom(struct session *s, const struct command *cmd)
 		add_body(s, cmd->body);
 	if (s->place != PLACE_BODY)
 		end_headers(s);
-	if (!journal_eom(&s->journal) ||
-	    !observe_end(&s->chain.facts, &s->journal, &s->message,
-			 &s->message_arena))
+	if (!journal_eom(&s->journal))
 		session_no_memory(s);
+	take_body(s, true);
+	observe_end(&s->chain.facts, &s->journal);
 	v = own_verdict(s);
 	if (v.kind == VERDICT_CONTINUE)
 		v = s->by_rules;
