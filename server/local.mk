@@ -3,6 +3,8 @@ noinst_LIBRARIES += server/libserver.a
 server_libserver_a_SOURCES = \
 	server/background.c \
 	server/background.h \
+	server/inherit.c \
+	server/inherit.h \
 	server/limits.c \
 	server/limits.h \
 	server/listen.c \

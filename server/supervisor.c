@@ -201,7 +201,7 @@ static void close_listeners_when_unused(struct supervisor *s, uint64_t now)
 	if (s->spawn.alive > spawn_busy(&s->spawn) &&
 	    now < entered + IDLE_MAY_TAKE)
 		return;
-	listen_close(&s->listen, s->conf);
+	listen_close(&s->listen, &s->conf->listen);
 }
 
 static void turn_drain(struct supervisor *s)
@@ -227,7 +227,7 @@ static void enter_stop(struct supervisor *s)
 	notify_stopping();
 	s->deadline = clock_now() + KILL_MAY_TAKE;
 	spawn_kill_all(&s->spawn);
-	listen_close(&s->listen, s->conf);
+	listen_close(&s->listen, &s->conf->listen);
 }
 
 static void turn_stop(struct supervisor *s)
@@ -243,7 +243,7 @@ static void turn_stop(struct supervisor *s)
 
 static void enter_over(struct supervisor *s)
 {
-	listen_close(&s->listen, s->conf);
+	listen_close(&s->listen, &s->conf->listen);
 	log_info("stopped");
 }
 
@@ -557,7 +557,7 @@ static bool open_all(struct supervisor *s, struct board **board_out)
 		if (s->pid_fd < 0)
 			return false;
 	}
-	if (!listen_open(&s->listen, s->conf))
+	if (!listen_open(&s->listen, &s->conf->listen, NULL))
 		return false;
 	buf_init(&words, WORDS_CEILING);
 	set_limits(s, priv.uid == 0, &words, &is_short);
@@ -597,7 +597,7 @@ bool supervisor_run(const struct supervisor_how *how)
 
 	if (ok)
 		loop(&s);
-	listen_close(&s.listen, s.conf);
+	listen_close(&s.listen, &s.conf->listen);
 	pid_file_close(s.conf->pid_file, s.pid_fd);
 	spawn_deinit(&s.spawn);
 	board_free(&board);
