@@ -3,6 +3,10 @@ noinst_LIBRARIES += server/libserver.a
 server_libserver_a_SOURCES = \
 	server/background.c \
 	server/background.h \
+	server/cells.c \
+	server/cells.h \
+	server/inherit.c \
+	server/inherit.h \
 	server/limits.c \
 	server/limits.h \
 	server/listen.c \
@@ -13,6 +17,10 @@ server_libserver_a_SOURCES = \
 	server/pool.h \
 	server/priv.c \
 	server/priv.h \
+	server/reload.c \
+	server/reload.h \
+	server/settings.c \
+	server/settings.h \
 	server/spawn.c \
 	server/spawn.h \
 	server/supervisor.c \

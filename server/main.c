@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "server/background.h"
 #include "server/limits.h"
 #include "server/priv.h"
+#include "server/settings.h"
 #include "server/supervisor.h"
 #include "shared/arena.h"
 #include "shared/conf.h"
@@ -36,7 +38,6 @@
 #define VERSION_TEXT "unversioned"
 #endif
 
-#define CONF_CEILING  (64u * 1024 * 1024)
 #define WORDS_CEILING (16u * 1024 * 1024)
 
 /* Told to the world; listed in sekishod(8). */
@@ -166,13 +167,36 @@ static enum exit_code check(const struct options *o, const struct conf *conf)
 	return EXIT_OK;
 }
 
-static enum exit_code serve(const struct options *o, const struct conf *conf)
+/* Relative paths end where the background begins: it changes to /. */
+static bool make_absolute(const char **path, char room[PATH_MAX])
+{
+	char here[PATH_MAX];
+
+	if (**path == '/')
+		return true;
+	if (!getcwd(here, sizeof(here)) ||
+	    snprintf(room, PATH_MAX, "%s/%s", here, *path) >= PATH_MAX)
+		return false;
+	*path = room;
+	return true;
+}
+
+/* The arena becomes the supervisor's. */
+static enum exit_code serve(const struct options *o, const struct conf *conf,
+			    struct arena *arena)
 {
 	struct supervisor_how how = { .conf = conf,
+				      .arena = arena,
+				      .conf_path = o->conf,
 				      .version = VERSION_TEXT,
 				      .in_background = !o->foreground,
 				      .tell_ready = -1 };
+	char room[PATH_MAX];
 
+	if (!make_absolute(&how.conf_path, room)) {
+		log_error("the path of \"%s\" is too long", o->conf);
+		return EXIT_START;
+	}
 	if (!o->foreground && !background_begin(EXIT_START, &how.tell_ready))
 		return EXIT_START;
 	return supervisor_run(&how) ? EXIT_OK : EXIT_START;
@@ -199,7 +223,7 @@ int main(int argc, char **argv)
 		fputs(o.help ? usage : "sekishod " VERSION_TEXT "\n", stdout);
 		return EXIT_OK;
 	}
-	arena_init(&arena, CONF_CEILING);
+	arena_init(&arena, SETTINGS_CEILING);
 	conf = conf_read(&arena, o.conf, &problems);
 	if (!conf) {
 		print_problems(&problems);
@@ -207,7 +231,7 @@ int main(int argc, char **argv)
 	} else if (o.check || o.print) {
 		code = check(&o, conf);
 	} else {
-		code = serve(&o, conf);
+		code = serve(&o, conf, &arena);
 	}
 	arena_deinit(&arena);
 	return (int)code;

@@ -17,6 +17,7 @@
 #include "server/background.h"
 #include "server/notify.h"
 #include "shared/log.h"
+#include "shared/table.h"
 #include "worker/worker.h"
 
 #define NOTE_MAX (sizeof(struct worker_note_wish) + LIST_COUNT * BOARD_LIST_MAX)
@@ -71,20 +72,52 @@ static void close_between(int first, int last)
 		close(fd);
 }
 
+static int compare_fds(const void *a, const void *b)
+{
+	int x, y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return (x > y) - (x < y);
+}
+
+/* Everything from 3 on but these; keep is put in order. */
+static void close_all_but(int *keep, size_t n)
+{
+	int next = 3;
+
+	qsort(keep, n, sizeof(*keep), compare_fds);
+	for (size_t i = 0; i < n; i++) {
+		if (keep[i] < next)
+			continue;
+		close_between(next, keep[i] - 1);
+		next = keep[i] + 1;
+	}
+	closefrom(next);
+}
+
 /*
- * Other workers' pairs above all: while we held one, that worker could not
- * see the supervisor's end.  The log gets a socket of its own, or a number
- * that it believes to be its own could become an MTA's connection.
+ * A worker has what it needs, by name; all else is closed: other workers'
+ * pairs above all, for while we held one, that worker could not see the
+ * supervisor's end.  The log gets a socket of its own, or a number that it
+ * believes to be its own could become an MTA's connection.
  */
 static void close_foreign(const struct spawn *s, int own)
 {
+	int keep[LISTEN_FDS_MAX + 2 * CONF_TABLES_MAX + 4];
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->listen->count; i++)
+		keep[n++] = s->listen->fds[i];
+	for (size_t i = 0; i < s->conf->table_count; i++)
+		n += table_descriptors(s->conf->tables[i].table, &keep[n]);
+	keep[n++] = board_control_fd(s->board);
+	keep[n++] = board_numbers_fd(s->board);
+	keep[n++] = s->hungry_fd;
+	keep[n++] = own;
 	if (s->conf->log != LOG_SINK_STDERR)
 		closelog();
-	/* Opened as root: whoever holds it names what an init script kills. */
-	if (s->pid_fd >= 0)
-		close(s->pid_fd);
-	close_between(s->first_private_fd, own - 1);
-	closefrom(own + 1);
+	close_all_but(keep, n);
 	if (s->conf->log != LOG_SINK_STDERR)
 		log_open(s->conf->log, "sekishod", s->conf->syslog_facility);
 }
@@ -96,7 +129,10 @@ _Noreturn static void become_worker(const struct spawn *s, unsigned slot,
 		.conf = s->conf,
 		.listen_fds = s->listen->fds,
 		.listen_of_fd = s->listen->entry,
+		.listen_foreign = s->listen->foreign,
 		.listen_count = s->listen->count,
+		.cells = s->cells,
+		.settings = s->settings,
 		.board = s->board,
 		.slot = slot,
 		.supervisor_fd = own,
@@ -138,31 +174,14 @@ static bool fork_failed(struct spawn *s, const char *what)
 	return false;
 }
 
-bool spawn_keep_private(int *fd, int first)
-{
-	int higher;
-
-	if (*fd < 0 || *fd >= first)
-		return *fd >= 0;
-	higher = fcntl(*fd, F_DUPFD_CLOEXEC, first);
-	if (higher < 0)
-		return false;
-	close(*fd);
-	*fd = higher;
-	return true;
-}
-
 static bool make_pair(struct spawn *s, unsigned slot, int ends_out[2])
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.u64 = slot };
-	int first = s->first_private_fd;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC,
 		       0, ends_out) != 0)
 		return fork_failed(s, "socketpair");
-	if (spawn_keep_private(&ends_out[0], first) &&
-	    spawn_keep_private(&ends_out[1], first) &&
-	    epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, ends_out[0], &e) == 0)
+	if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, ends_out[0], &e) == 0)
 		return true;
 	fork_failed(s, "its pair of sockets");
 	close(ends_out[0]);
@@ -197,7 +216,9 @@ bool spawn_one(struct spawn *s)
 	row->fd = ends[0];
 	row->told = false;
 	row->killed = false;
+	row->settings = s->settings;
 	s->alive++;
+	board_count(s->board, slot, COUNT_WORKER_STARTS, 1);
 	if (pace_well(&s->forks))
 		log_info("workers can be started again");
 	return true;
@@ -212,6 +233,11 @@ uint64_t spawn_paused_until(const struct spawn *s, uint64_t now)
 }
 
 /* --- counting and telling ----------------------------------------------- */
+
+static bool is_older(const struct spawn *s, unsigned slot)
+{
+	return s->rows[slot].pid && s->rows[slot].settings != s->settings;
+}
 
 static uint32_t state_of(const struct spawn *s, unsigned slot)
 {
@@ -228,7 +254,8 @@ void spawn_count(const struct spawn *s, struct pool_seen *seen_out)
 		if (!s->rows[i].pid)
 			continue;
 		state = state_of(s, i);
-		if (s->rows[i].told || state == SLOT_LEAVING)
+		/* Older ones serve until others are there, but will go. */
+		if (s->rows[i].told || state == SLOT_LEAVING || is_older(s, i))
 			seen_out->leaving++;
 		else if (state == SLOT_STARTING)
 			seen_out->starting++;
@@ -262,6 +289,38 @@ void spawn_retire(struct spawn *s, unsigned n)
 		if (row->pid && !row->told && state_of(s, i) == SLOT_IDLE) {
 			tell(row);
 			n--;
+		}
+	}
+}
+
+bool spawn_has_older(const struct spawn *s)
+{
+	for (unsigned i = 0; i < s->slots; i++)
+		if (is_older(s, i) && !s->rows[i].told)
+			return true;
+	return false;
+}
+
+unsigned spawn_oldest(const struct spawn *s)
+{
+	unsigned oldest = s->settings;
+
+	for (unsigned i = 0; i < s->slots; i++)
+		if (s->rows[i].pid && s->rows[i].settings < oldest)
+			oldest = s->rows[i].settings;
+	return oldest;
+}
+
+void spawn_retire_older(struct spawn *s, unsigned idle)
+{
+	for (unsigned i = s->slots; i-- > 0;) {
+		if (!is_older(s, i) || s->rows[i].told)
+			continue;
+		if (state_of(s, i) != SLOT_IDLE)
+			tell(&s->rows[i]);
+		else if (idle > 0) {
+			tell(&s->rows[i]);
+			idle--;
 		}
 	}
 }
@@ -514,6 +573,7 @@ static void set_pace(struct spawn *s, unsigned slot, int status)
 		return;
 	}
 	tell_death(s, slot, status);
+	board_count(s->board, slot, COUNT_WORKER_DEATHS, 1);
 	if (pace_death(&s->deaths, clock_now(), early))
 		tell_pause(&s->deaths, early ?
 				   "workers die before they serve" :

@@ -25,10 +25,13 @@ struct spawn_row {
 	bool told;	     /* was told to leave */
 	bool killed;	     /* by us: no surprise when it dies */
 	uint64_t generation; /* of the slot, counted here */
+	unsigned settings;   /* generation of those it was forked with */
 };
 
 struct spawn {
-	const struct conf *conf;
+	const struct conf *conf; /* these three change with a reload */
+	const uint8_t *cells;
+	unsigned settings;
 	struct board *board;
 	const struct listen *listen;
 	struct spawn_row *rows;
@@ -36,9 +39,7 @@ struct spawn {
 	unsigned alive; /* rows with a pid */
 	int epoll_fd;	/* the supervisor's; our ends are in it by slot */
 	int hungry_fd;
-	int pid_fd;	      /* of the pid file, -1: none; not for workers */
-	int first_private_fd; /* descriptors from here on are not for workers */
-	bool detach;	      /* a worker lets go of the terminal itself */
+	bool detach; /* a worker lets go of the terminal itself */
 	pid_t supervisor;
 	struct pace forks;  /* fork fails */
 	struct pace deaths; /* workers die */
@@ -48,12 +49,6 @@ struct spawn {
 /* Everything in *s but rows and supervisor is set by the caller. */
 bool spawn_init(struct spawn *s);
 void spawn_deinit(struct spawn *s);
-
-/*
- * Moves a descriptor up to `first` or above when it lies below, so that no
- * worker keeps it.  False: none is free; *fd is unchanged.
- */
-bool spawn_keep_private(int *fd, int first);
 
 /*
  * Forks one worker.  False: no free slot, or the machine refused (the pace
@@ -72,6 +67,13 @@ unsigned spawn_busy(const struct spawn *s);
 void spawn_retire(struct spawn *s, unsigned n);
 void spawn_retire_all(struct spawn *s);
 void spawn_kill_all(struct spawn *s);
+
+/* Are there workers of older settings that were not told to leave? */
+bool spawn_has_older(const struct spawn *s);
+/* The oldest settings that a living worker has; none lives: the present. */
+unsigned spawn_oldest(const struct spawn *s);
+/* Asks those of older settings to leave; of those that are idle, so many. */
+void spawn_retire_older(struct spawn *s, unsigned idle);
 
 /* Takes the notes a worker sent; closes our end when it closed its own. */
 void spawn_take_notes(struct spawn *s, unsigned slot);

@@ -1,6 +1,7 @@
 #include "server/supervisor.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +17,11 @@
 #include "server/notify.h"
 #include "server/pool.h"
 #include "server/priv.h"
+#include "server/reload.h"
+#include "server/settings.h"
 #include "server/spawn.h"
 #include "shared/clock.h"
 #include "shared/log.h"
-#include "shared/table.h"
 
 #define TICK	       CLOCK_S
 /* While the pool is short: workers come to life within a millisecond. */
@@ -41,6 +43,7 @@
 /* Tags in the epoll, above all slots. */
 #define TAG_SIGNAL (UINT64_C(1) << 32)
 #define TAG_HUNGRY (TAG_SIGNAL + 1)
+#define TAG_RELOAD (TAG_SIGNAL + 2)
 
 /*
  * start: forking the first workers, until one of them waits.
@@ -54,10 +57,12 @@ enum phase { PHASE_START, PHASE_RUN, PHASE_DRAIN, PHASE_STOP, PHASE_OVER };
 
 struct supervisor {
 	const struct supervisor_how *how;
-	const struct conf *conf;
+	struct settings settings;
+	const struct conf *conf; /* those of settings */
 	enum phase phase;
 	struct listen listen;
 	struct spawn spawn;
+	struct reload reload;
 	struct pool_limits limits;
 	struct pool_memory memory;
 	int epoll_fd;
@@ -66,7 +71,8 @@ struct supervisor {
 	int pid_fd;
 	int tell_ready; /* see supervisor_how; ours now */
 	uint64_t next_tick;
-	bool table_missing[CONF_TABLES_MAX];
+	uint64_t feed_every; /* the watchdog; 0: there is none */
+	uint64_t next_feed;
 	uint64_t next_look; /* CLOCK_NEVER: only when something happens */
 	uint64_t deadline;  /* of the present phase */
 	unsigned told_alive; /* what the service manager was told last */
@@ -93,6 +99,26 @@ static void add_workers(struct supervisor *s, unsigned n)
 			return;
 }
 
+/*
+ * Older workers serve until new ones wait in their place.  Where there is no
+ * room for both, half of the idle ones go at a time.
+ */
+static void replace_older(struct supervisor *s, const struct pool_seen *seen,
+			  const struct pool_plan *plan)
+{
+	struct pool_seen now;
+
+	if (!spawn_has_older(&s->spawn))
+		return;
+	if (s->spawn.alive >= s->limits.max) {
+		spawn_retire_older(&s->spawn, (s->spawn.alive + 1) / 2);
+		return;
+	}
+	spawn_count(&s->spawn, &now);
+	if (!plan->add && !plan->again && !now.starting && seen->idle)
+		spawn_retire_older(&s->spawn, UINT_MAX);
+}
+
 static void look_at_pool(struct supervisor *s)
 {
 	uint64_t now = clock_now(), paused;
@@ -111,6 +137,7 @@ static void look_at_pool(struct supervisor *s)
 	plan = pool_look(&s->limits, &seen, &s->memory, now);
 	add_workers(s, plan.add);
 	spawn_retire(&s->spawn, plan.retire);
+	replace_older(s, &seen, &plan);
 	if (plan.again)
 		s->next_look = clock_now() + LOOK_AGAIN;
 }
@@ -179,6 +206,7 @@ static void turn_run(struct supervisor *s)
 
 static void enter_drain(struct supervisor *s)
 {
+	reload_refuse(&s->reload, "sekishod is stopping");
 	notify_stopping();
 	log_info("draining: %u workers, %u of them busy, at most %.0f s",
 		 s->spawn.alive, spawn_busy(&s->spawn),
@@ -201,7 +229,7 @@ static void close_listeners_when_unused(struct supervisor *s, uint64_t now)
 	if (s->spawn.alive > spawn_busy(&s->spawn) &&
 	    now < entered + IDLE_MAY_TAKE)
 		return;
-	listen_close(&s->listen, s->conf);
+	listen_close(&s->listen, &s->conf->listen);
 }
 
 static void turn_drain(struct supervisor *s)
@@ -224,10 +252,11 @@ static void turn_drain(struct supervisor *s)
 
 static void enter_stop(struct supervisor *s)
 {
+	reload_refuse(&s->reload, "sekishod is stopping");
 	notify_stopping();
 	s->deadline = clock_now() + KILL_MAY_TAKE;
 	spawn_kill_all(&s->spawn);
-	listen_close(&s->listen, s->conf);
+	listen_close(&s->listen, &s->conf->listen);
 }
 
 static void turn_stop(struct supervisor *s)
@@ -243,7 +272,7 @@ static void turn_stop(struct supervisor *s)
 
 static void enter_over(struct supervisor *s)
 {
-	listen_close(&s->listen, s->conf);
+	listen_close(&s->listen, &s->conf->listen);
 	log_info("stopped");
 }
 
@@ -274,6 +303,58 @@ static void enter(struct supervisor *s, enum phase phase)
 	s->next_look = 0;
 }
 
+/* --- settings ------------------------------------------------------------- */
+
+/* The most there can be was found at the start. */
+static void set_pool(struct supervisor *s)
+{
+	const struct conf *c = s->conf;
+	unsigned max = s->limits.max;
+
+	s->limits.min = c->workers_min < max ? c->workers_min : max;
+	s->limits.spare_min = c->spare_min;
+	s->limits.spare_max = c->spare_max;
+}
+
+static void set_log(const struct conf *c)
+{
+	log_open(c->log, "sekishod", c->syslog_facility);
+	log_level(c->log_level);
+}
+
+/* For reload.h: the supervisor lives on with other settings. */
+static bool apply_settings(void *owner, struct arena *arena,
+			   const struct conf *conf, struct buf *words)
+{
+	struct supervisor *s = owner;
+	struct limits_wish wish;
+
+	if (!settings_replace(&s->settings, arena, conf,
+			      spawn_oldest(&s->spawn), s->spawn.board, words))
+		return false;
+	s->conf = s->spawn.conf = s->settings.conf;
+	s->spawn.cells = s->settings.cells.map;
+	s->spawn.settings = s->settings.generation;
+	wish = (struct limits_wish){ s->limits.max, (unsigned)s->listen.count,
+				     (unsigned)s->conf->milter_count };
+	limits_raise(&wish);
+	set_pool(s);
+	set_log(s->conf);
+	board_count(s->spawn.board, 0, COUNT_RELOADS, 1);
+	/* The busy ones; for the idle ones see replace_older(). */
+	spawn_retire_older(&s->spawn, 0);
+	s->told_alive = 0; /* the status names the generation */
+	s->next_look = 0;
+	return true;
+}
+
+static void ask_for_reload(struct supervisor *s)
+{
+	reload_begin(&s->reload, NULL);
+	if (s->phase == PHASE_DRAIN || s->phase == PHASE_STOP)
+		reload_refuse(&s->reload, "sekishod is stopping");
+}
+
 /* --- signals ------------------------------------------------------------- */
 
 static void take_signal(struct supervisor *s, unsigned signo)
@@ -293,9 +374,10 @@ static void take_signal(struct supervisor *s, unsigned signo)
 		enter(s, row->on_int);
 		break;
 	case SIGHUP:
+		ask_for_reload(s);
+		break;
 	case SIGUSR1:
-		log_info("SIG%s changes nothing: settings are read at start",
-			 sigabbrev_np((int)signo));
+		log_info("SIGUSR1 changes nothing");
 		break;
 	default: /* SIGCHLD: the dead are counted after every turn */
 		break;
@@ -335,6 +417,8 @@ static void take_event(struct supervisor *s, uint64_t tag)
 		take_signals(s);
 	else if (tag == TAG_HUNGRY)
 		(void)!read(s->hungry_fd, &number, sizeof(number));
+	else if (tag == TAG_RELOAD)
+		reload_event(&s->reload);
 	else if (tag < s->spawn.slots)
 		spawn_take_notes(&s->spawn, (unsigned)tag);
 }
@@ -346,55 +430,31 @@ static void tell_manager(struct supervisor *s)
 
 	if (alive == s->told_alive && busy == s->told_busy)
 		return;
-	snprintf(words, sizeof(words), "%s: %u workers, %u busy",
-		 phase_rows[s->phase].name, alive, busy);
+	snprintf(words, sizeof(words),
+		 "%s: %u workers, %u busy, settings %u",
+		 phase_rows[s->phase].name, alive, busy,
+		 s->settings.generation);
 	notify_status(words);
 	s->told_alive = alive;
 	s->told_busy = busy;
 }
 
-static void tell_table(void *context, const char *file, unsigned line,
-		       const char *text)
+static void feed_watchdog(struct supervisor *s)
 {
-	(void)context;
-	log_warn("%s:%u: %s; the table stays as it was", file, line, text);
-}
+	uint64_t now = clock_now();
 
-/* Told once when the file goes, and once when it is back. */
-static void look_for_file(struct supervisor *s, size_t i)
-{
-	const char *path = table_path(s->conf->tables[i].table);
-	bool missing = *path && access(path, F_OK) != 0;
-
-	if (missing == s->table_missing[i])
+	if (!s->feed_every || now < s->next_feed)
 		return;
-	s->table_missing[i] = missing;
-	if (missing)
-		log_warn("%s is gone: table \"%s\" stays as it was", path,
-			 s->conf->tables[i].name);
-	else
-		log_info("%s is back", path);
+	s->next_feed = now + s->feed_every;
+	notify_alive();
 }
 
-/* Files of tables that have changed; workers take them up by themselves. */
-static void look_at_tables(struct supervisor *s)
+static uint64_t next_time(const struct supervisor *s)
 {
-	const struct table_report report = { tell_table, NULL };
-	const struct conf *conf = s->conf;
+	uint64_t until = clock_earlier(s->next_tick, s->next_look);
 
-	for (size_t i = 0; i < conf->table_count; i++) {
-		struct table *t = conf->tables[i].table;
-
-		look_for_file(s, i);
-		if (!table_changed(t) || !table_reload(t, &report))
-			continue;
-		if (!table_count(t))
-			log_warn("table \"%s\" read again: nothing is left in %s",
-				 conf->tables[i].name, table_path(t));
-		else
-			log_info("table \"%s\" read again: %zu entries",
-				 conf->tables[i].name, table_count(t));
-	}
+	until = clock_earlier(until, reload_until(&s->reload));
+	return s->feed_every ? clock_earlier(until, s->next_feed) : until;
 }
 
 static void tick(struct supervisor *s)
@@ -406,7 +466,7 @@ static void tick(struct supervisor *s)
 	s->next_tick = now + TICK;
 	if (s->phase == PHASE_RUN)
 		look_for_lost_wakeup(s);
-	look_at_tables(s);
+	settings_look_at_tables(&s->settings);
 	tell_manager(s);
 }
 
@@ -416,14 +476,15 @@ static void loop(struct supervisor *s)
 
 	phase_rows[s->phase].enter(s);
 	while (s->phase != PHASE_OVER) {
-		uint64_t until = clock_earlier(s->next_tick, s->next_look);
 		int n = epoll_wait(s->epoll_fd, events, EVENTS_AT_ONCE,
-				   clock_poll_ms(until));
+				   clock_poll_ms(next_time(s)));
 
 		for (int i = 0; i < n; i++)
 			take_event(s, events[i].data.u64);
 		(void)spawn_reap(&s->spawn);
 		tick(s);
+		feed_watchdog(s);
+		reload_turn(&s->reload, s->phase == PHASE_RUN);
 		phase_rows[s->phase].turn(s);
 	}
 }
@@ -440,12 +501,8 @@ static bool watch(struct supervisor *s, int fd, uint64_t tag)
 static bool open_loop(struct supervisor *s)
 {
 	s->hungry_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	/* Everything opened from here on is not for workers. */
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (s->hungry_fd >= 0 && s->epoll_fd >= 0 && open_signals(s) &&
-	    spawn_keep_private(&s->signal_fd, s->epoll_fd) &&
-	    (s->tell_ready < 0 ||
-	     spawn_keep_private(&s->tell_ready, s->epoll_fd)) &&
 	    watch(s, s->signal_fd, TAG_SIGNAL) &&
 	    watch(s, s->hungry_fd, TAG_HUNGRY))
 		return true;
@@ -475,17 +532,11 @@ static void set_limits(struct supervisor *s, bool as_root, struct buf *words,
 	struct limits_wish wish = { c->workers_max, (unsigned)s->listen.count,
 				    (unsigned)c->milter_count };
 	struct limits l;
-	unsigned max;
 
 	limits_raise(&wish);
 	limits_read(&l, as_root);
-	max = limits_cap(&l, &wish, words, short_out);
-	s->limits = (struct pool_limits){
-		.max = max,
-		.min = c->workers_min < max ? c->workers_min : max,
-		.spare_min = c->spare_min,
-		.spare_max = c->spare_max,
-	};
+	s->limits.max = limits_cap(&l, &wish, words, short_out);
+	set_pool(s);
 }
 
 static void log_start(const struct supervisor *s)
@@ -517,24 +568,35 @@ static void open_log(const struct supervisor *s, const struct priv *priv,
 
 	if (s->how->in_background && c->log == LOG_SINK_STDERR)
 		log_warn("log = stderr is lost in the background: use -f, or log = syslog");
-	log_open(c->log, "sekishod", c->syslog_facility);
-	log_level(c->log_level);
+	set_log(c);
 	log_start(s);
 	log_words(words, is_short);
 	priv_tell(priv);
 }
 
+static void open_reload(struct supervisor *s)
+{
+	s->reload = (struct reload){ .path = s->how->conf_path,
+				     .epoll_fd = s->epoll_fd,
+				     .tag = TAG_RELOAD,
+				     .apply = apply_settings,
+				     .owner = s };
+	reload_init(&s->reload);
+	s->feed_every = notify_watchdog();
+}
+
 static bool open_workers(struct supervisor *s, struct board *board)
 {
+	settings_name_cells(&s->settings, board);
 	s->spawn = (struct spawn){
 		.conf = s->conf,
+		.cells = s->settings.cells.map,
+		.settings = s->settings.generation,
 		.board = board,
 		.listen = &s->listen,
 		.slots = s->limits.max,
 		.epoll_fd = s->epoll_fd,
 		.hungry_fd = s->hungry_fd,
-		.pid_fd = s->pid_fd,
-		.first_private_fd = s->epoll_fd,
 		.detach = s->how->in_background,
 	};
 	if (spawn_init(&s->spawn))
@@ -557,7 +619,7 @@ static bool open_all(struct supervisor *s, struct board **board_out)
 		if (s->pid_fd < 0)
 			return false;
 	}
-	if (!listen_open(&s->listen, s->conf))
+	if (!listen_open(&s->listen, &s->conf->listen, NULL))
 		return false;
 	buf_init(&words, WORDS_CEILING);
 	set_limits(s, priv.uid == 0, &words, &is_short);
@@ -569,6 +631,7 @@ static bool open_all(struct supervisor *s, struct board **board_out)
 	if (ok) {
 		open_log(s, &priv, &words, is_short);
 		ok = open_loop(s) && open_workers(s, *board_out);
+		open_reload(s);
 	}
 	buf_deinit(&words);
 	return ok;
@@ -584,20 +647,24 @@ bool supervisor_run(const struct supervisor_how *how)
 {
 	struct supervisor s = {
 		.how = how,
-		.conf = how->conf,
 		.epoll_fd = -1,
 		.signal_fd = -1,
 		.hungry_fd = -1,
 		.pid_fd = -1,
+		.reload = { .fd = -1 },
 		.tell_ready = how->tell_ready,
 		.next_look = CLOCK_NEVER,
 	};
 	struct board *board = NULL;
-	bool ok = open_all(&s, &board);
+	bool ok;
 
+	settings_begin(&s.settings, how->arena, how->conf);
+	s.conf = s.settings.conf;
+	ok = open_all(&s, &board);
 	if (ok)
 		loop(&s);
-	listen_close(&s.listen, s.conf);
+	reload_deinit(&s.reload);
+	listen_close(&s.listen, &s.conf->listen);
 	pid_file_close(s.conf->pid_file, s.pid_fd);
 	spawn_deinit(&s.spawn);
 	board_free(&board);
@@ -605,5 +672,6 @@ bool supervisor_run(const struct supervisor_how *how)
 	close_fd(s.signal_fd);
 	close_fd(s.hungry_fd);
 	close_fd(s.tell_ready);
+	settings_end(&s.settings);
 	return ok && !s.failed;
 }

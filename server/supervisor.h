@@ -3,8 +3,9 @@
  *
  * Opens sockets and shared memory, gives up root, keeps the right number of
  * workers alive, and says what became of those who died.  One loop; it
- * goes through the phases start, run, drain, stop.  Waits for nothing that a
- * worker, an MTA or a child milter could withhold.
+ * goes through the phases start, run, drain, stop.  The settings may change on
+ * the way, see reload.h.  Waits for nothing that a worker, an MTA, a child
+ * milter or a resolver could withhold.
  */
 #ifndef SERVER_SUPERVISOR_H
 #define SERVER_SUPERVISOR_H
@@ -15,6 +16,8 @@
 
 struct supervisor_how {
 	const struct conf *conf;
+	struct arena *arena;   /* of conf; taken over */
+	const char *conf_path; /* absolute; read again at a reload */
 	const char *version;
 	bool in_background; /* standard error goes away once all is ready */
 	int tell_ready;	    /* for background_ready(), -1 for none */

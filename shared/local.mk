@@ -33,6 +33,8 @@ shared_libshared_a_SOURCES = \
 	shared/cond_value.c \
 	shared/cond_words.c \
 	shared/conf.h \
+	shared/conf_change.c \
+	shared/conf_change.h \
 	shared/conf_check.c \
 	shared/conf_cond.c \
 	shared/conf_cond.h \
@@ -47,6 +49,8 @@ shared_libshared_a_SOURCES = \
 	shared/conf_value.h \
 	shared/endpoint.c \
 	shared/endpoint.h \
+	shared/endpoint_cache.c \
+	shared/endpoint_cache.h \
 	shared/facts.c \
 	shared/facts.h \
 	shared/header_list.c \

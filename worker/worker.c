@@ -306,7 +306,8 @@ static void end_listening_when_orphaned(const struct worker *w)
 	if (recv(w->env->supervisor_fd, &word, 1, MSG_DONTWAIT | MSG_PEEK) != 0)
 		return;
 	for (size_t i = 0; i < w->env->listen_count; i++)
-		(void)shutdown(w->env->listen_fds[i], SHUT_RDWR);
+		if (!w->env->listen_foreign || !w->env->listen_foreign[i])
+			(void)shutdown(w->env->listen_fds[i], SHUT_RDWR);
 }
 
 _Noreturn void worker_main(const struct worker_env *env)

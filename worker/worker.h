@@ -11,6 +11,7 @@
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "shared/board.h"
@@ -30,7 +31,9 @@ struct worker_env {
 	 */
 	const int *listen_fds;
 	const size_t *listen_of_fd;
-	size_t listen_count; /* of both */
+	/* NULL, or which are a service manager's: never shut down. */
+	const bool *listen_foreign;
+	size_t listen_count; /* of all three */
 	struct board *board;
 	unsigned slot;
 	/*

@@ -29,7 +29,7 @@ ok "ready, from the supervisor" wait_for 5 in_file "^$main READY=1\$" \
 	"$T/manager.out"
 crowd_start "unix:$T/s.sock" 2
 ok "how many are busy" wait_for 5 in_file \
-	"^$main STATUS=run: [0-9]+ workers, 2 busy\$" "$T/manager.out"
+	"^$main STATUS=run: [0-9]+ workers, 2 busy, settings 1\$" "$T/manager.out"
 crowd_stop
 stop_sekishod
 ok "stopping" wait_for 5 in_file "^$main STOPPING=1\$" "$T/manager.out"
