@@ -1,30 +1,68 @@
 # the supervisor: knows shared and worker/worker.h
 noinst_LIBRARIES += server/libserver.a
 server_libserver_a_SOURCES = \
+	server/answer.c \
+	server/answer.h \
+	server/answer_http.c \
+	server/answer_http.h \
+	server/answer_metrics.c \
+	server/answer_milter.c \
+	server/answer_milters.c \
+	server/answer_numbers.c \
+	server/answer_status.c \
+	server/answer_switch.c \
+	server/answer_why.c \
+	server/answer_wish.c \
+	server/answer_workers.c \
 	server/background.c \
 	server/background.h \
 	server/cells.c \
 	server/cells.h \
+	server/client.c \
+	server/client.h \
+	server/http.c \
+	server/http.h \
 	server/inherit.c \
 	server/inherit.h \
 	server/limits.c \
 	server/limits.h \
 	server/listen.c \
 	server/listen.h \
+	server/metrics.c \
+	server/metrics.h \
+	server/milter_seen.c \
+	server/milter_seen.h \
 	server/notify.c \
 	server/notify.h \
+	server/past.c \
+	server/past.h \
+	server/peer.c \
+	server/peer.h \
 	server/pool.c \
 	server/pool.h \
 	server/priv.c \
 	server/priv.h \
 	server/reload.c \
 	server/reload.h \
+	server/request.c \
+	server/request.h \
 	server/settings.c \
 	server/settings.h \
+	server/slots.c \
+	server/slots.h \
 	server/spawn.c \
 	server/spawn.h \
+	server/status.c \
+	server/status.h \
+	server/steer.c \
+	server/steer.h \
 	server/supervisor.c \
-	server/supervisor.h
+	server/supervisor.h \
+	server/switches.c \
+	server/switches.h \
+	server/switches_text.c \
+	server/why.c \
+	server/why.h
 server_libserver_a_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS)
 
 sbin_PROGRAMS += sekishod

@@ -20,6 +20,8 @@
 #include "server/reload.h"
 #include "server/settings.h"
 #include "server/spawn.h"
+#include "server/status.h"
+#include "server/steer.h"
 #include "shared/clock.h"
 #include "shared/log.h"
 
@@ -61,6 +63,9 @@ struct supervisor {
 	const struct conf *conf; /* those of settings */
 	enum phase phase;
 	struct listen listen;
+	struct status *status;
+	struct status_view view;
+	struct switches switches;
 	struct spawn spawn;
 	struct reload reload;
 	struct pool_limits limits;
@@ -343,6 +348,11 @@ static bool apply_settings(void *owner, struct arena *arena,
 	board_count(s->spawn.board, 0, COUNT_RELOADS, 1);
 	/* The busy ones; for the idle ones see replace_older(). */
 	spawn_retire_older(&s->spawn, 0);
+	s->view.conf = s->conf;
+	s->view.settings = s->settings.generation;
+	s->view.read_at = clock_now();
+	steer_settle(&s->view);
+	status_follow(s->status, s->conf);
 	s->told_alive = 0; /* the status names the generation */
 	s->next_look = 0;
 	return true;
@@ -409,11 +419,13 @@ static bool open_signals(struct supervisor *s)
 
 /* --- the loop ------------------------------------------------------------ */
 
-static void take_event(struct supervisor *s, uint64_t tag)
+static void take_event(struct supervisor *s, const struct epoll_event *e)
 {
-	uint64_t number;
+	uint64_t number, tag = e->data.u64;
 
-	if (tag == TAG_SIGNAL)
+	if (tag >= STATUS_TAG)
+		status_event(s->status, tag, e->events);
+	else if (tag == TAG_SIGNAL)
 		take_signals(s);
 	else if (tag == TAG_HUNGRY)
 		(void)!read(s->hungry_fd, &number, sizeof(number));
@@ -454,6 +466,7 @@ static uint64_t next_time(const struct supervisor *s)
 	uint64_t until = clock_earlier(s->next_tick, s->next_look);
 
 	until = clock_earlier(until, reload_until(&s->reload));
+	until = clock_earlier(until, status_until(s->status));
 	return s->feed_every ? clock_earlier(until, s->next_feed) : until;
 }
 
@@ -480,12 +493,14 @@ static void loop(struct supervisor *s)
 				   clock_poll_ms(next_time(s)));
 
 		for (int i = 0; i < n; i++)
-			take_event(s, events[i].data.u64);
+			take_event(s, &events[i]);
 		(void)spawn_reap(&s->spawn);
 		tick(s);
 		feed_watchdog(s);
 		reload_turn(&s->reload, s->phase == PHASE_RUN);
 		phase_rows[s->phase].turn(s);
+		s->view.phase = phase_rows[s->phase].name;
+		status_turn(s->status);
 	}
 }
 
@@ -605,6 +620,80 @@ static bool open_workers(struct supervisor *s, struct board *board)
 	return false;
 }
 
+/* A client of the control socket wants us to end. */
+static enum wish wish_drain(void *context, struct buf *words)
+{
+	struct supervisor *s = context;
+
+	if (s->phase != PHASE_RUN) {
+		buf_printf(words, "not now: this is phase %s\n",
+			   phase_rows[s->phase].name);
+		return WISH_REFUSED;
+	}
+	enter(s, PHASE_DRAIN);
+	buf_printf(words, "draining: %u workers are busy\n",
+		   spawn_busy(&s->spawn));
+	return WISH_DONE;
+}
+
+static void reload_done(void *context, bool ok, struct slice words)
+{
+	status_wish_done(context, ok, words);
+}
+
+static enum wish wish_reload(void *context, struct buf *words)
+{
+	struct supervisor *s = context;
+	const struct reload_wish wish = { reload_done, s->status };
+
+	if (s->phase != PHASE_RUN) {
+		buf_printf(words, "not now: sekishod is in phase %s\n",
+			   phase_rows[s->phase].name);
+		return WISH_REFUSED;
+	}
+	reload_begin(&s->reload, &wish);
+	return WISH_BEGUN;
+}
+
+static enum wish wish_reopen(void *context, struct buf *words)
+{
+	struct supervisor *s = context;
+
+	board_reopen_logs(s->spawn.board);
+	buf_printf(words, "logs are opened anew\n");
+	return WISH_DONE;
+}
+
+static bool open_status(struct supervisor *s, struct board *board)
+{
+	s->view = (struct status_view){
+		.board = board,
+		.conf = s->conf,
+		.cells = s->settings.cells.map,
+		.settings = s->settings.generation,
+		.spawn = &s->spawn,
+		.limits = &s->limits,
+		.switches = &s->switches,
+		.past = past_new(),
+		.version = s->how->version,
+		.conf_path = s->how->conf_path,
+		.phase = phase_rows[s->phase].name,
+		.started = clock_now(),
+		.read_at = clock_now(),
+		.workers_wanted = s->conf->workers_max,
+		.hooks = { .context = s,
+			   .reload = wish_reload,
+			   .drain = wish_drain,
+			   .reopen_logs = wish_reopen },
+	};
+	if (!s->view.past) {
+		log_error("no memory for past numbers: %s", strerror(errno));
+		return false;
+	}
+	steer_load(&s->view);
+	return status_watch(s->status, &s->view, s->epoll_fd);
+}
+
 /* In the order of the design: bind, limits, shared memory, then the rights. */
 static bool open_all(struct supervisor *s, struct board **board_out)
 {
@@ -621,6 +710,9 @@ static bool open_all(struct supervisor *s, struct board **board_out)
 	}
 	if (!listen_open(&s->listen, &s->conf->listen, NULL))
 		return false;
+	s->status = status_open(&s->conf->status, &s->conf->control, NULL);
+	if (!s->status)
+		return false;
 	buf_init(&words, WORDS_CEILING);
 	set_limits(s, priv.uid == 0, &words, &is_short);
 	*board_out = board_new(s->limits.max, s->conf->history);
@@ -632,6 +724,7 @@ static bool open_all(struct supervisor *s, struct board **board_out)
 		open_log(s, &priv, &words, is_short);
 		ok = open_loop(s) && open_workers(s, *board_out);
 		open_reload(s);
+		ok = ok && open_status(s, *board_out);
 	}
 	buf_deinit(&words);
 	return ok;
@@ -663,8 +756,12 @@ bool supervisor_run(const struct supervisor_how *how)
 	ok = open_all(&s, &board);
 	if (ok)
 		loop(&s);
+	if (s.status)
+		reload_forget(&s.reload, s.status);
 	reload_deinit(&s.reload);
 	listen_close(&s.listen, &s.conf->listen);
+	status_close(&s.status);
+	past_free(&s.view.past);
 	pid_file_close(s.conf->pid_file, s.pid_fd);
 	spawn_deinit(&s.spawn);
 	board_free(&board);

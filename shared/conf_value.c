@@ -109,6 +109,11 @@ static bool parse_units(struct slice text, const struct conf_unit *units,
 	return true;
 }
 
+bool conf_duration_parse(struct slice text, uint64_t *us_out)
+{
+	return parse_units(text, conf_durations, 1000000, us_out);
+}
+
 static bool out_of_range(const struct conf_row *row, const char *side,
 			 uint64_t limit, struct conf_value_error *e)
 {

@@ -22,6 +22,9 @@ bool conf_value_parse(struct arena *arena, const struct conf_row *row,
 /* As it may stand in a settings file (in conf_print.c); false: no room. */
 bool conf_value_print(const struct conf_row *row, const void *base,
 		      struct buf *out) __attribute__((warn_unused_result));
+/* "500ms", "15m", "2h", "1d"; a bare number counts seconds. */
+bool conf_duration_parse(struct slice text, uint64_t *us_out)
+	__attribute__((warn_unused_result));
 /* With the largest unit that leaves it whole; also in conf_print.c. */
 bool conf_number_print(enum conf_type type, uint64_t number, struct buf *out)
 	__attribute__((warn_unused_result));

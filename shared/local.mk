@@ -59,6 +59,8 @@ shared_libshared_a_SOURCES = \
 	shared/histogram.h \
 	shared/io.c \
 	shared/io.h \
+	shared/json.c \
+	shared/json.h \
 	shared/log.c \
 	shared/log.h \
 	shared/macro.c \

@@ -60,6 +60,7 @@ t_unit_test_shared_SOURCES = \
 	t/unit/shared/header_list.c \
 	t/unit/shared/header_list_model.c \
 	t/unit/shared/io.c \
+	t/unit/shared/json.c \
 	t/unit/shared/log.c \
 	t/unit/shared/macro.c \
 	t/unit/shared/milter_answer.c \
@@ -109,12 +110,18 @@ UNIT_TESTS += t/unit/test_server
 t_unit_test_server_SOURCES = \
 	$(UNIT_SUPPORT) \
 	t/unit/server/background.c \
+	t/unit/server/http.c \
 	t/unit/server/limits.c \
 	t/unit/server/listen.c \
+	t/unit/server/metrics.c \
 	t/unit/server/notify.c \
+	t/unit/server/past.c \
 	t/unit/server/pool.c \
 	t/unit/server/priv.c \
-	t/unit/server/spawn.c
+	t/unit/server/request.c \
+	t/unit/server/spawn.c \
+	t/unit/server/switches.c \
+	t/unit/server/why.c
 t_unit_test_server_CPPFLAGS = $(TEST_CPPFLAGS)
 t_unit_test_server_CFLAGS = $(TEST_CFLAGS)
 t_unit_test_server_LDADD = server/libserver.a worker/libworker.a $(SHARED) $(SYSTEMD_LIBS) $(CRITERION_LIBS)
@@ -165,6 +172,10 @@ check_PROGRAMS += t/fuzz/fuzz_script
 t_fuzz_fuzz_script_SOURCES = t/fuzz/fuzz_script.c $(FUZZ_MAIN)
 t_fuzz_fuzz_script_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 t_fuzz_fuzz_script_LDADD = tool/libplay.a $(SHARED)
+check_PROGRAMS += t/fuzz/fuzz_status
+t_fuzz_fuzz_status_SOURCES = t/fuzz/fuzz_status.c $(FUZZ_MAIN)
+t_fuzz_fuzz_status_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_status_LDADD = server/libserver.a $(SHARED)
 check_PROGRAMS += t/fuzz/fuzz_table
 t_fuzz_fuzz_table_SOURCES = t/fuzz/fuzz_table.c $(FUZZ_MAIN)
 t_fuzz_fuzz_table_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
@@ -215,6 +226,9 @@ E2E_TESTS = \
 	t/e2e/37-recipients.t \
 	t/e2e/38-rules.t \
 	t/e2e/39-tables-and-limits.t \
+	t/e2e/40-switches.t \
+	t/e2e/41-status.t \
+	t/e2e/42-metrics.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
@@ -281,6 +295,9 @@ EXTRA_DIST += \
 	t/e2e/37-recipients.t \
 	t/e2e/38-rules.t \
 	t/e2e/39-tables-and-limits.t \
+	t/e2e/40-switches.t \
+	t/e2e/41-status.t \
+	t/e2e/42-metrics.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
@@ -324,6 +341,8 @@ EXTRA_DIST += \
 	t/lib/raw_mta.py \
 	t/lib/smtp_load.py \
 	t/lib/smtp_send.py \
+	t/lib/status.py \
+	t/lib/status.sh \
 	t/lib/tally.py \
 	t/prop/README.md
 

@@ -1,0 +1,29 @@
+/*
+ * steer - carries switches over to the board, to the log and to state_file
+ *
+ * What `switches` decides takes effect here.  A file that cannot be written
+ * is told and the switch is in force all the same; one that cannot be read
+ * leaves the milters as the settings say, with a warning.
+ */
+#ifndef SERVER_STEER_H
+#define SERVER_STEER_H
+
+#include <stdint.h>
+
+#include "server/status.h"
+#include "shared/buf.h"
+
+/*
+ * An administrator's wish; `from` is logged.  Words for him, one line each:
+ * what holds now, and what went wrong with the file.
+ */
+void steer_change(const struct status_view *v, const struct switch_wish *w,
+		  const struct peer *from, struct buf *words);
+/* New settings or cells: drops what they make void, sets the board. */
+void steer_settle(const struct status_view *v);
+/* At start, before the first worker: what state_file has kept. */
+void steer_load(const struct status_view *v);
+/* Switches that have come to their end. */
+void steer_turn(const struct status_view *v, uint64_t now);
+
+#endif
