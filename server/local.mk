@@ -1,10 +1,16 @@
 # the supervisor: knows shared and worker/worker.h
 noinst_LIBRARIES += server/libserver.a
 server_libserver_a_SOURCES = \
+	server/aside.c \
+	server/aside.h \
 	server/background.c \
 	server/background.h \
 	server/cells.c \
 	server/cells.h \
+	server/descriptors.c \
+	server/descriptors.h \
+	server/handover.c \
+	server/handover.h \
 	server/inherit.c \
 	server/inherit.h \
 	server/limits.c \
@@ -24,7 +30,9 @@ server_libserver_a_SOURCES = \
 	server/spawn.c \
 	server/spawn.h \
 	server/supervisor.c \
-	server/supervisor.h
+	server/supervisor.h \
+	server/upgrade.c \
+	server/upgrade.h
 server_libserver_a_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS)
 
 sbin_PROGRAMS += sekishod
