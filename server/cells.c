@@ -9,6 +9,18 @@ void cells_init(struct cells *c)
 	*c = (struct cells){ 0 };
 }
 
+void cells_recall(struct cells *c, const struct board *board,
+		  unsigned generation)
+{
+	cells_init(c);
+	for (unsigned i = 0; i < BOARD_MILTERS; i++) {
+		snprintf(c->at[i].name, sizeof(c->at[i].name), "%s",
+			 board_milter_name(board, i));
+		c->at[i].is_free = c->at[i].name[0] != '\0';
+		c->at[i].since = generation;
+	}
+}
+
 static bool is_named(const struct cell *cell, const char *name)
 {
 	return cell->name[0] && strcasecmp(cell->name, name) == 0;

@@ -31,6 +31,12 @@ struct cells {
 
 void cells_init(struct cells *c);
 /*
+ * As the board has them, which another program has made: all are free, from
+ * this generation on.
+ */
+void cells_recall(struct cells *c, const struct board *board,
+		  unsigned generation);
+/*
  * The cells of these settings.  generation: of them; oldest: the oldest
  * generation that a living worker has, or the same when there is none.
  * False: there are not enough, and *c is as before.

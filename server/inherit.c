@@ -46,6 +46,7 @@ void inherit_begin(struct inherit *h)
 {
 	uint64_t pid, n;
 
+	h->go_on = false;
 	h->count = 0;
 	if (number_of("LISTEN_PID", INT32_MAX, &pid) &&
 	    pid == (uint64_t)getpid() &&

@@ -27,6 +27,9 @@ struct inherited {
 };
 
 struct inherit {
+	/* What is missing and cannot be opened is left out: we serve already,
+	 * and to end would be worse. */
+	bool go_on;
 	size_t count;
 	struct inherited at[INHERIT_MAX];
 };

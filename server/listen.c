@@ -238,9 +238,22 @@ bool listen_open(struct listen *l, const struct conf_listeners *list,
 	/* All of them are tried, so that all problems are told at once. */
 	for (size_t i = 0; i < list->count; i++)
 		ok = open_entry(l, list, i, from) && ok;
+	if (!ok && from && from->go_on && l->count)
+		return true;
 	if (!ok)
 		listen_close(l, list);
 	return ok;
+}
+
+void listen_hand_over(const struct listen *l, struct inherit *to)
+{
+	for (size_t i = 0; i < l->count && to->count < INHERIT_MAX; i++)
+		to->at[to->count++] = (struct inherited){
+			.fd = l->fds[i],
+			.foreign = l->foreign[i],
+			.dev = l->dev[i],
+			.ino = l->ino[i],
+		};
 }
 
 bool listen_has_waiting(const struct listen *l)

@@ -36,6 +36,8 @@ struct listen {
  */
 bool listen_open(struct listen *l, const struct conf_listeners *list,
 		 struct inherit *from);
+/* Adds them to what another program shall inherit from us. */
+void listen_hand_over(const struct listen *l, struct inherit *to);
 /* Does a connection wait in one of the queues?  Never blocks. */
 bool listen_has_waiting(const struct listen *l);
 /*

@@ -14,12 +14,18 @@ server_libserver_a_SOURCES = \
 	server/answer_why.c \
 	server/answer_wish.c \
 	server/answer_workers.c \
+	server/aside.c \
+	server/aside.h \
 	server/background.c \
 	server/background.h \
 	server/cells.c \
 	server/cells.h \
 	server/client.c \
 	server/client.h \
+	server/descriptors.c \
+	server/descriptors.h \
+	server/handover.c \
+	server/handover.h \
 	server/http.c \
 	server/http.h \
 	server/inherit.c \
@@ -61,6 +67,8 @@ server_libserver_a_SOURCES = \
 	server/switches.c \
 	server/switches.h \
 	server/switches_text.c \
+	server/upgrade.c \
+	server/upgrade.h \
 	server/why.c \
 	server/why.h
 server_libserver_a_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS)

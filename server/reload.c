@@ -1,12 +1,8 @@
 #include "server/reload.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "server/notify.h"
@@ -16,8 +12,7 @@
 
 /* A resolver that is down takes up to ten seconds for each name. */
 #define MAY_TAKE      (120 * CLOCK_S)
-#define WORDS_CEILING (4u * 1024 * 1024)
-#define READ_AT_ONCE  65536
+#define WORDS_CEILING ASIDE_CEILING
 
 /*
  * What the process says: 'n' and the problems as text, or 'y' and the
@@ -66,40 +61,7 @@ static bool add_addresses(const struct conf *conf, struct buf *out)
 	return true;
 }
 
-static bool write_all(int fd, struct slice bytes)
-{
-	while (bytes.len) {
-		ssize_t n = write(fd, bytes.data, bytes.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		bytes = slice_from(bytes, (size_t)n);
-	}
-	return true;
-}
-
-/* It is nobody's worker and holds nobody's sockets. */
-static void be_alone(int fd)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	(void)signal(SIGHUP, SIG_IGN);
-	(void)signal(SIGUSR1, SIG_IGN);
-	(void)signal(SIGUSR2, SIG_IGN);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	(void)prctl(PR_SET_NAME, "sekisho-reload", 0, 0, 0);
-	log_open(LOG_SINK_STDERR, "sekishod", 0);
-	if (fd != 3)
-		(void)dup2(fd, 3);
-	closefrom(4);
-	notify_forget();
-}
-
-_Noreturn static void read_aside(const char *path, int fd)
+_Noreturn static void read_aside(const char *path)
 {
 	struct conf_problems problems;
 	const struct conf *conf;
@@ -107,7 +69,6 @@ _Noreturn static void read_aside(const char *path, int fd)
 	struct buf out;
 	bool ok;
 
-	be_alone(fd);
 	arena_init(&arena, SETTINGS_CEILING);
 	buf_init(&out, WORDS_CEILING);
 	conf = conf_read(&arena, path, &problems);
@@ -118,7 +79,7 @@ _Noreturn static void read_aside(const char *path, int fd)
 		conf_problems_print(&problems, &out);
 	}
 	ok = ok && buf_add_byte(&out, SAYS_END) &&
-	     write_all(3, buf_slice(&out));
+	     aside_write(buf_slice(&out));
 	_exit(ok ? 0 : 1);
 }
 
@@ -167,14 +128,6 @@ static void refuse(struct reload *r, const char *why)
 	buf_deinit(&words);
 }
 
-static void end_process(struct reload *r)
-{
-	if (r->fd >= 0)
-		close(r->fd); /* leaves the epoll by itself */
-	r->fd = -1;
-	r->pid = 0; /* the supervisor reaps whoever dies */
-}
-
 /* --- the settings it found good -------------------------------------------- */
 
 static bool use(struct reload *r, struct arena *arena,
@@ -221,9 +174,9 @@ static void read_ourselves(struct reload *r, struct slice addresses)
 
 static void hear_end(struct reload *r)
 {
-	struct slice all = buf_slice(&r->heard);
+	struct slice all = buf_slice(&r->aside.heard);
 
-	end_process(r);
+	aside_end(&r->aside, false);
 	if (all.len < 2 || all.data[all.len - 1] != SAYS_END) {
 		refuse(r, "the process that checks the settings died");
 		return;
@@ -237,33 +190,20 @@ static void hear_end(struct reload *r)
 
 void reload_event(struct reload *r)
 {
-	char bytes[READ_AT_ONCE];
-	ssize_t n;
-
-	if (!r->pid)
-		return;
-	n = read(r->fd, bytes, sizeof(bytes));
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n > 0 && buf_add(&r->heard, slice_of(bytes, (size_t)n)))
-		return;
-	hear_end(r);
+	if (aside_hear(&r->aside))
+		hear_end(r);
 }
 
 /* --- beginning -------------------------------------------------------------- */
 
 void reload_init(struct reload *r)
 {
-	r->fd = -1;
-	buf_init(&r->heard, WORDS_CEILING);
+	aside_init(&r->aside);
 }
 
 void reload_deinit(struct reload *r)
 {
-	if (r->pid)
-		(void)kill(r->pid, SIGKILL);
-	end_process(r);
-	buf_deinit(&r->heard);
+	aside_deinit(&r->aside);
 }
 
 void reload_begin(struct reload *r, const struct reload_wish *wish)
@@ -291,69 +231,51 @@ void reload_forget(struct reload *r, const void *context)
 	forget(&r->next, context);
 }
 
-static bool start_process(struct reload *r)
-{
-	struct epoll_event e = { .events = EPOLLIN, .data.u64 = r->tag };
-	int ends[2];
-
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return false;
-	if (fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0 ||
-	    epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, ends[0], &e) != 0 ||
-	    (r->pid = fork()) < 0) {
-		int reason = errno;
-
-		close(ends[0]);
-		close(ends[1]);
-		r->pid = 0;
-		errno = reason;
-		return false;
-	}
-	if (r->pid == 0)
-		read_aside(r->path, ends[1]);
-	close(ends[1]);
-	r->fd = ends[0];
-	return true;
-}
-
 static void begin(struct reload *r)
 {
 	r->wanted = false;
 	r->now = r->next;
 	r->next.count = 0;
-	buf_clear(&r->heard);
-	r->deadline = clock_now() + MAY_TAKE;
 	log_info("reading the settings again");
 	notify_reloading();
-	if (start_process(r))
-		return;
-	log_error("could not start the process that checks the settings: %s",
-		  strerror(errno));
-	refuse(r, "could not start the process that checks the settings");
+	switch (aside_begin(&r->aside, "sekisho-reload", r->epoll_fd, r->tag,
+			    MAY_TAKE)) {
+	case ASIDE_CHILD:
+		read_aside(r->path);
+	case ASIDE_FAILED:
+		log_error("could not start the process that checks the settings: %s",
+			  strerror(errno));
+		refuse(r, "could not start the process that checks the settings");
+		break;
+	case ASIDE_PARENT:
+		break;
+	}
 }
 
 void reload_turn(struct reload *r, bool may_begin)
 {
-	if (r->pid && clock_now() >= r->deadline) {
-		(void)kill(r->pid, SIGKILL);
-		end_process(r);
+	if (r->aside.pid && clock_now() >= r->aside.deadline) {
+		aside_end(&r->aside, true);
 		refuse(r, "checking the settings took too long: is a resolver down?");
 	}
-	if (r->wanted && !r->pid && may_begin)
+	if (r->wanted && !r->aside.pid && may_begin)
 		begin(r);
+}
+
+bool reload_is_under_way(const struct reload *r)
+{
+	return r->aside.pid != 0;
 }
 
 uint64_t reload_until(const struct reload *r)
 {
-	return r->pid ? r->deadline : CLOCK_NEVER;
+	return r->aside.pid ? r->aside.deadline : CLOCK_NEVER;
 }
 
 void reload_refuse(struct reload *r, const char *why)
 {
-	if (r->pid)
-		(void)kill(r->pid, SIGKILL);
-	if (r->pid || r->now.count) {
-		end_process(r);
+	if (r->aside.pid) {
+		aside_end(&r->aside, true);
 		refuse(r, why);
 	}
 	if (r->wanted) {

@@ -14,8 +14,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
+#include "server/aside.h"
 #include "shared/arena.h"
 #include "shared/buf.h"
 #include "shared/conf.h"
@@ -51,10 +51,7 @@ struct reload {
 	void *owner;
 
 	/* Ours. */
-	pid_t pid; /* 0: none is under way */
-	int fd;
-	uint64_t deadline;
-	struct buf heard;
+	struct aside aside;
 	bool wanted; /* one shall begin */
 	struct reload_wishes now;
 	struct reload_wishes next;
@@ -71,6 +68,7 @@ void reload_forget(struct reload *r, const void *context);
  * a phase in which settings may change? */
 void reload_event(struct reload *r);
 void reload_turn(struct reload *r, bool may_begin);
+bool reload_is_under_way(const struct reload *r);
 /* When it wants its turn at the latest. */
 uint64_t reload_until(const struct reload *r);
 /* None will come any more: ends the one under way, answers everybody. */

@@ -10,9 +10,11 @@
 #define WORDS_CEILING 65536
 
 void settings_begin(struct settings *s, struct arena *arena,
-		    const struct conf *conf)
+		    const struct conf *conf, unsigned generation)
 {
-	*s = (struct settings){ .arena = *arena, .conf = conf, .generation = 1 };
+	*s = (struct settings){ .arena = *arena,
+				.conf = conf,
+				.generation = generation };
 	*arena = (struct arena){ 0 };
 	cells_init(&s->cells);
 }
@@ -24,15 +26,16 @@ void settings_end(struct settings *s)
 	s->conf = NULL;
 }
 
-void settings_name_cells(struct settings *s, struct board *board)
+bool settings_name_cells(struct settings *s, struct board *board,
+			 bool adopted, unsigned oldest)
 {
-	bool fits = cells_assign(&s->cells, s->conf, s->generation,
-				 s->generation);
-
-	_Static_assert(CONF_MILTERS_MAX <= BOARD_MILTERS,
-		       "the first settings always find their cells");
-	BUG_IF(!fits);
+	cells_init(&s->cells);
+	if (adopted)
+		cells_recall(&s->cells, board, s->generation);
+	if (!cells_assign(&s->cells, s->conf, s->generation, oldest))
+		return false;
 	cells_write(&s->cells, board);
+	return true;
 }
 
 /* --- the next generation -------------------------------------------------- */

@@ -22,17 +22,21 @@
 struct settings {
 	struct arena arena;
 	const struct conf *conf;
-	unsigned generation; /* from 1 */
+	unsigned generation; /* from 1; an upgrade goes on counting */
 	struct cells cells;
 	bool table_missing[CONF_TABLES_MAX];
 };
 
 /* Takes over the arena and what was read into it. */
 void settings_begin(struct settings *s, struct arena *arena,
-		    const struct conf *conf);
+		    const struct conf *conf, unsigned generation);
 void settings_end(struct settings *s);
-/* The cells of the first generation; `wanted` is from conf_read(). */
-void settings_name_cells(struct settings *s, struct board *board);
+/*
+ * The cells of the first generation.  adopted: the board is another program's
+ * and names stand in it; then false: there are not enough.
+ */
+bool settings_name_cells(struct settings *s, struct board *board,
+			 bool adopted, unsigned oldest);
 /*
  * These settings from now on, but for what changes only at a restart; arena
  * is theirs and taken over.  oldest: see cells_assign().  What changed, or

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "server/background.h"
+#include "server/descriptors.h"
 #include "server/notify.h"
 #include "shared/log.h"
 #include "shared/table.h"
@@ -52,7 +53,7 @@ void spawn_deinit(struct spawn *s)
 static void set_signals(void)
 {
 	static const int ignored[] = { SIGINT, SIGQUIT, SIGHUP, SIGPIPE,
-				       SIGUSR1 };
+				       SIGUSR1, SIGUSR2 };
 	sigset_t blocked;
 
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
@@ -61,39 +62,6 @@ static void set_signals(void)
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGTERM);
 	sigprocmask(SIG_SETMASK, &blocked, NULL);
-}
-
-/* Also where the kernel, or a container's filter, does not know the call. */
-static void close_between(int first, int last)
-{
-	if (last < first || close_range((unsigned)first, (unsigned)last, 0) == 0)
-		return;
-	for (int fd = first; fd <= last; fd++)
-		close(fd);
-}
-
-static int compare_fds(const void *a, const void *b)
-{
-	int x, y;
-
-	memcpy(&x, a, sizeof(x));
-	memcpy(&y, b, sizeof(y));
-	return (x > y) - (x < y);
-}
-
-/* Everything from 3 on but these; keep is put in order. */
-static void close_all_but(int *keep, size_t n)
-{
-	int next = 3;
-
-	qsort(keep, n, sizeof(*keep), compare_fds);
-	for (size_t i = 0; i < n; i++) {
-		if (keep[i] < next)
-			continue;
-		close_between(next, keep[i] - 1);
-		next = keep[i] + 1;
-	}
-	closefrom(next);
 }
 
 /*
@@ -117,7 +85,7 @@ static void close_foreign(const struct spawn *s, int own)
 	keep[n++] = own;
 	if (s->conf->log != LOG_SINK_STDERR)
 		closelog();
-	close_all_but(keep, n);
+	descriptors_close_all_but(keep, n);
 	if (s->conf->log != LOG_SINK_STDERR)
 		log_open(s->conf->log, "sekishod", s->conf->syslog_facility);
 }
@@ -230,6 +198,61 @@ uint64_t spawn_paused_until(const struct spawn *s, uint64_t now)
 	uint64_t until = a > b ? a : b;
 
 	return until > now ? until : 0;
+}
+
+static void close_row(struct spawn_row *row)
+{
+	if (row->fd >= 0)
+		close(row->fd); /* leaves the epoll by itself */
+	row->fd = -1;
+}
+
+static bool adopt_one(struct spawn *s, const struct handover_worker *w)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u64 = w->slot };
+	struct spawn_row *row;
+
+	if (w->slot >= s->slots || s->rows[w->slot].pid)
+		return false;
+	row = &s->rows[w->slot];
+	*row = (struct spawn_row){ .pid = w->pid,
+				   .fd = w->fd > 2 ? w->fd : -1,
+				   .generation = w->generation,
+				   .settings = w->settings };
+	s->alive++;
+	if (row->fd < 0)
+		return true;
+	(void)fcntl(row->fd, F_SETFD, FD_CLOEXEC);
+	if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, row->fd, &e) != 0)
+		close_row(row); /* it takes that for our end, and leaves */
+	return true;
+}
+
+void spawn_adopt(struct spawn *s, const struct handover_worker *workers,
+		 unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (!adopt_one(s, &workers[i]) && workers[i].fd > 2)
+			close(workers[i].fd);
+}
+
+unsigned spawn_hand_over(const struct spawn *s, struct handover_worker *out)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->slots; i++) {
+		const struct spawn_row *row = &s->rows[i];
+
+		if (row->pid)
+			out[n++] = (struct handover_worker){
+				.slot = i,
+				.pid = row->pid,
+				.fd = row->fd < 0 ? 0 : row->fd,
+				.generation = row->generation,
+				.settings = row->settings,
+			};
+	}
+	return n;
 }
 
 /* --- counting and telling ----------------------------------------------- */
@@ -382,13 +405,6 @@ bool spawn_take_wish(struct board *board, size_t milters, const void *note,
 		return false;
 	board_remember(board, w.milter, &wanted);
 	return true;
-}
-
-static void close_row(struct spawn_row *row)
-{
-	if (row->fd >= 0)
-		close(row->fd); /* leaves the epoll by itself */
-	row->fd = -1;
 }
 
 void spawn_take_notes(struct spawn *s, unsigned slot)
@@ -603,6 +619,8 @@ static void find_and_bury(struct spawn *s, pid_t pid, int status)
 			bury(s, i, status);
 			return;
 		}
+	if (s->stranger)
+		s->stranger(s->owner, pid, status);
 }
 
 bool spawn_reap(struct spawn *s)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "server/handover.h"
 #include "server/listen.h"
 #include "server/pool.h"
 #include "shared/board.h"
@@ -40,6 +41,9 @@ struct spawn {
 	int epoll_fd;	/* the supervisor's; our ends are in it by slot */
 	int hungry_fd;
 	bool detach; /* a worker lets go of the terminal itself */
+	/* Is told of children that are no workers; NULL: nobody cares. */
+	void (*stranger)(void *owner, pid_t pid, int status);
+	void *owner;
 	pid_t supervisor;
 	struct pace forks;  /* fork fails */
 	struct pace deaths; /* workers die */
@@ -49,6 +53,12 @@ struct spawn {
 /* Everything in *s but rows and supervisor is set by the caller. */
 bool spawn_init(struct spawn *s);
 void spawn_deinit(struct spawn *s);
+
+/* Workers of the program whose place we took; see upgrade.h. */
+void spawn_adopt(struct spawn *s, const struct handover_worker *workers,
+		 unsigned count);
+/* Our workers for the next program, s->slots at most; how many. */
+unsigned spawn_hand_over(const struct spawn *s, struct handover_worker *out);
 
 /*
  * Forks one worker.  False: no free slot, or the machine refused (the pace

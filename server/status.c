@@ -104,6 +104,12 @@ static bool watch_side(struct status *s, unsigned side)
 _Static_assert(SIDES * LISTEN_FDS_MAX <= TAG_CLIENT - STATUS_TAG,
 	       "tags of listeners and of clients");
 
+void status_hand_over(const struct status *s, struct inherit *to)
+{
+	for (unsigned i = 0; i < SIDES; i++)
+		listen_hand_over(&s->sides[i].listen, to);
+}
+
 void status_follow(struct status *s, const struct conf *conf)
 {
 	s->sides[0].conf = &conf->status;
@@ -342,5 +348,7 @@ void status_wish_done(struct status *s, bool ok, struct slice words)
 		c->is_waiting = false;
 		c->heard = now;
 		client_answer(c, ok, words);
+		/* At once: an upgrade may follow, and this process be another. */
+		client_write(c, now);
 	}
 }

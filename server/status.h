@@ -79,6 +79,8 @@ struct status *status_open(const struct conf_listeners *status,
 			   struct inherit *from);
 /* Puts them into the loop; from now on they answer.  False: logged. */
 bool status_watch(struct status *s, struct status_view *view, int epoll_fd);
+/* The sockets, for the program that takes our place. */
+void status_hand_over(const struct status *s, struct inherit *to);
 /* New settings; the addresses are those the sockets have. */
 void status_follow(struct status *s, const struct conf *conf);
 void status_event(struct status *s, uint64_t tag, uint32_t events);

@@ -1,6 +1,7 @@
 #include "server/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 #include "server/spawn.h"
 #include "server/status.h"
 #include "server/steer.h"
+#include "server/upgrade.h"
 #include "shared/clock.h"
 #include "shared/log.h"
 
@@ -46,6 +48,7 @@
 #define TAG_SIGNAL (UINT64_C(1) << 32)
 #define TAG_HUNGRY (TAG_SIGNAL + 1)
 #define TAG_RELOAD (TAG_SIGNAL + 2)
+#define TAG_UPGRADE (TAG_SIGNAL + 3)
 
 /*
  * start: forking the first workers, until one of them waits.
@@ -68,6 +71,8 @@ struct supervisor {
 	struct switches switches;
 	struct spawn spawn;
 	struct reload reload;
+	struct upgrade upgrade;
+	struct handover_worker *handed; /* of the last upgrade that failed */
 	struct pool_limits limits;
 	struct pool_memory memory;
 	int epoll_fd;
@@ -209,9 +214,21 @@ static void turn_run(struct supervisor *s)
 	look_at_pool(s);
 }
 
-static void enter_drain(struct supervisor *s)
+/* Nothing of that kind begins or goes on any more. */
+static void refuse_changes(struct supervisor *s)
 {
 	reload_refuse(&s->reload, "sekishod is stopping");
+	upgrade_refuse(&s->upgrade, "sekishod is stopping");
+}
+
+static bool is_leaving(const struct supervisor *s)
+{
+	return s->phase == PHASE_DRAIN || s->phase == PHASE_STOP;
+}
+
+static void enter_drain(struct supervisor *s)
+{
+	refuse_changes(s);
 	notify_stopping();
 	log_info("draining: %u workers, %u of them busy, at most %.0f s",
 		 s->spawn.alive, spawn_busy(&s->spawn),
@@ -257,7 +274,7 @@ static void turn_drain(struct supervisor *s)
 
 static void enter_stop(struct supervisor *s)
 {
-	reload_refuse(&s->reload, "sekishod is stopping");
+	refuse_changes(s);
 	notify_stopping();
 	s->deadline = clock_now() + KILL_MAY_TAKE;
 	spawn_kill_all(&s->spawn);
@@ -361,8 +378,45 @@ static bool apply_settings(void *owner, struct arena *arena,
 static void ask_for_reload(struct supervisor *s)
 {
 	reload_begin(&s->reload, NULL);
-	if (s->phase == PHASE_DRAIN || s->phase == PHASE_STOP)
-		reload_refuse(&s->reload, "sekishod is stopping");
+	if (is_leaving(s))
+		refuse_changes(s);
+}
+
+static void ask_for_upgrade(struct supervisor *s)
+{
+	upgrade_begin(&s->upgrade, NULL);
+	if (is_leaving(s))
+		refuse_changes(s);
+}
+
+/* For upgrade.h: all that the next program needs. */
+static bool collect_handover(void *owner, struct handover *h,
+			     struct buf *texts)
+{
+	struct supervisor *s = owner;
+
+	free(s->handed);
+	s->handed = calloc(s->spawn.slots, sizeof(*s->handed));
+	if (!s->handed)
+		return false;
+	h->settings = s->settings.generation;
+	h->control_fd = board_control_fd(s->spawn.board);
+	h->numbers_fd = board_numbers_fd(s->spawn.board);
+	h->pid_fd = s->pid_fd;
+	listen_hand_over(&s->listen, &h->sockets);
+	status_hand_over(s->status, &h->sockets);
+	if (!steer_hand_over(&s->view, texts))
+		return false;
+	h->workers = s->handed;
+	h->worker_count = spawn_hand_over(&s->spawn, s->handed);
+	return true;
+}
+
+static void take_stranger(void *owner, pid_t pid, int status)
+{
+	struct supervisor *s = owner;
+
+	(void)upgrade_reaped(&s->upgrade, pid, status);
 }
 
 /* --- signals ------------------------------------------------------------- */
@@ -389,6 +443,9 @@ static void take_signal(struct supervisor *s, unsigned signo)
 	case SIGUSR1:
 		log_info("SIGUSR1 changes nothing");
 		break;
+	case SIGUSR2:
+		ask_for_upgrade(s);
+		break;
 	default: /* SIGCHLD: the dead are counted after every turn */
 		break;
 	}
@@ -405,7 +462,7 @@ static void take_signals(struct supervisor *s)
 static bool open_signals(struct supervisor *s)
 {
 	static const int taken[] = { SIGTERM, SIGINT, SIGQUIT,
-				     SIGHUP,  SIGUSR1, SIGCHLD };
+				     SIGHUP,  SIGUSR1, SIGUSR2, SIGCHLD };
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -431,6 +488,8 @@ static void take_event(struct supervisor *s, const struct epoll_event *e)
 		(void)!read(s->hungry_fd, &number, sizeof(number));
 	else if (tag == TAG_RELOAD)
 		reload_event(&s->reload);
+	else if (tag == TAG_UPGRADE)
+		upgrade_event(&s->upgrade);
 	else if (tag < s->spawn.slots)
 		spawn_take_notes(&s->spawn, (unsigned)tag);
 }
@@ -467,6 +526,7 @@ static uint64_t next_time(const struct supervisor *s)
 
 	until = clock_earlier(until, reload_until(&s->reload));
 	until = clock_earlier(until, status_until(s->status));
+	until = clock_earlier(until, upgrade_until(&s->upgrade));
 	return s->feed_every ? clock_earlier(until, s->next_feed) : until;
 }
 
@@ -483,6 +543,15 @@ static void tick(struct supervisor *s)
 	tell_manager(s);
 }
 
+/* Not both at once: an upgrade reads the settings, too. */
+static void look_at_changes(struct supervisor *s)
+{
+	bool may = s->phase == PHASE_RUN;
+
+	reload_turn(&s->reload, may && !upgrade_is_under_way(&s->upgrade));
+	upgrade_turn(&s->upgrade, may && !reload_is_under_way(&s->reload));
+}
+
 static void loop(struct supervisor *s)
 {
 	struct epoll_event events[EVENTS_AT_ONCE];
@@ -497,7 +566,7 @@ static void loop(struct supervisor *s)
 		(void)spawn_reap(&s->spawn);
 		tick(s);
 		feed_watchdog(s);
-		reload_turn(&s->reload, s->phase == PHASE_RUN);
+		look_at_changes(s);
 		phase_rows[s->phase].turn(s);
 		s->view.phase = phase_rows[s->phase].name;
 		status_turn(s->status);
@@ -585,39 +654,137 @@ static void open_log(const struct supervisor *s, const struct priv *priv,
 		log_warn("log = stderr is lost in the background: use -f, or log = syslog");
 	set_log(c);
 	log_start(s);
+	/* It was told when the first of us began. */
+	if (s->how->handover)
+		return;
 	log_words(words, is_short);
 	priv_tell(priv);
 }
 
-static void open_reload(struct supervisor *s)
+/* Before anything can fail: what is begun here is ended in any case. */
+static void begin_changes(struct supervisor *s)
 {
 	s->reload = (struct reload){ .path = s->how->conf_path,
-				     .epoll_fd = s->epoll_fd,
 				     .tag = TAG_RELOAD,
 				     .apply = apply_settings,
 				     .owner = s };
+	s->upgrade = (struct upgrade){ .conf_path = s->how->conf_path,
+				       .foreground = s->how->foreground,
+				       .tag = TAG_UPGRADE,
+				       .collect = collect_handover,
+				       .owner = s };
 	reload_init(&s->reload);
+	upgrade_init(&s->upgrade);
 	s->feed_every = notify_watchdog();
+}
+
+/* The slots that living workers of the program before have. */
+static unsigned slots_taken(const struct handover *h)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; h && i < h->worker_count; i++)
+		if (h->workers[i].slot >= n)
+			n = h->workers[i].slot + 1;
+	return n;
+}
+
+static unsigned oldest_of(const struct supervisor *s)
+{
+	const struct handover *h = s->how->handover;
+	unsigned oldest = s->settings.generation;
+
+	for (unsigned i = 0; h && i < h->worker_count; i++)
+		if (h->workers[i].settings < oldest)
+			oldest = h->workers[i].settings;
+	return oldest;
+}
+
+/* The numbers of the program before; NULL: they cannot be carried on. */
+static struct board *adopt_board(struct supervisor *s)
+{
+	const struct handover *h = s->how->handover;
+	struct board *board = board_adopt(h->control_fd, h->numbers_fd);
+
+	if (!board) {
+		log_warn("upgrade: the shared memory is of another version: numbers begin anew");
+		return NULL;
+	}
+	if (!settings_name_cells(&s->settings, board, true, oldest_of(s))) {
+		log_warn("upgrade: not enough places for milters: numbers begin anew");
+		board_free(&board);
+		return NULL;
+	}
+	/* What the machine allows was found when it was made. */
+	s->limits.max = s->conf->workers_max < board_slots(board) ?
+				s->conf->workers_max :
+				board_slots(board);
+	set_pool(s);
+	return board;
+}
+
+static struct board *open_board(struct supervisor *s)
+{
+	unsigned taken = slots_taken(s->how->handover);
+	struct board *board = s->how->handover ? adopt_board(s) : NULL;
+	bool fits;
+
+	if (board)
+		return board;
+	board = board_new(s->limits.max > taken ? s->limits.max : taken,
+			  s->conf->history);
+	if (!board) {
+		log_error("could not make shared memory: %s", strerror(errno));
+		return NULL;
+	}
+	_Static_assert(CONF_MILTERS_MAX <= BOARD_MILTERS,
+		       "on a new board all find their cells");
+	fits = settings_name_cells(&s->settings, board, false,
+				   s->settings.generation);
+	BUG_IF(!fits);
+	return board;
 }
 
 static bool open_workers(struct supervisor *s, struct board *board)
 {
-	settings_name_cells(&s->settings, board);
+	const struct handover *h = s->how->handover;
+
+	s->reload.epoll_fd = s->upgrade.epoll_fd = s->epoll_fd;
 	s->spawn = (struct spawn){
 		.conf = s->conf,
 		.cells = s->settings.cells.map,
 		.settings = s->settings.generation,
 		.board = board,
 		.listen = &s->listen,
-		.slots = s->limits.max,
+		.slots = board_slots(board),
 		.epoll_fd = s->epoll_fd,
 		.hungry_fd = s->hungry_fd,
 		.detach = s->how->in_background,
+		.stranger = take_stranger,
+		.owner = s,
 	};
-	if (spawn_init(&s->spawn))
+	if (!spawn_init(&s->spawn)) {
+		log_error("no memory for %u workers", s->limits.max);
+		return false;
+	}
+	if (h)
+		spawn_adopt(&s->spawn, h->workers, h->worker_count);
+	return true;
+}
+
+/* The lock on the pid file ends when any descriptor of it is closed. */
+static bool open_pid_file(struct supervisor *s)
+{
+	if (s->how->handover && s->how->handover->pid_fd >= 0) {
+		s->pid_fd = s->how->handover->pid_fd;
+		(void)fcntl(s->pid_fd, F_SETFD, FD_CLOEXEC);
 		return true;
-	log_error("no memory for %u workers", s->limits.max);
-	return false;
+	}
+	if (!*s->conf->pid_file)
+		return true;
+	s->pid_fd = pid_file_open(s->conf->pid_file);
+	/* Who serves already goes on. */
+	return s->pid_fd >= 0 || s->how->handover;
 }
 
 /* A client of the control socket wants us to end. */
@@ -655,6 +822,20 @@ static enum wish wish_reload(void *context, struct buf *words)
 	return WISH_BEGUN;
 }
 
+static enum wish wish_upgrade(void *context, struct buf *words)
+{
+	struct supervisor *s = context;
+	const struct reload_wish wish = { reload_done, s->status };
+
+	if (s->phase != PHASE_RUN) {
+		buf_printf(words, "not now: sekishod is in phase %s\n",
+			   phase_rows[s->phase].name);
+		return WISH_REFUSED;
+	}
+	upgrade_begin(&s->upgrade, &wish);
+	return WISH_BEGUN;
+}
+
 static enum wish wish_reopen(void *context, struct buf *words)
 {
 	struct supervisor *s = context;
@@ -684,13 +865,17 @@ static bool open_status(struct supervisor *s, struct board *board)
 		.hooks = { .context = s,
 			   .reload = wish_reload,
 			   .drain = wish_drain,
+			   .upgrade = wish_upgrade,
 			   .reopen_logs = wish_reopen },
 	};
 	if (!s->view.past) {
 		log_error("no memory for past numbers: %s", strerror(errno));
 		return false;
 	}
-	steer_load(&s->view);
+	if (s->how->handover)
+		steer_take_over(&s->view, s->how->handover);
+	else
+		steer_load(&s->view);
 	return status_watch(s->status, &s->view, s->epoll_fd);
 }
 
@@ -701,29 +886,22 @@ static bool open_all(struct supervisor *s, struct board **board_out)
 	struct buf words;
 	bool is_short, ok;
 
-	if (!priv_find(s->conf, &priv))
+	if (!priv_find(s->conf, &priv) || !open_pid_file(s) ||
+	    !listen_open(&s->listen, &s->conf->listen, s->how->sockets))
 		return false;
-	if (*s->conf->pid_file) {
-		s->pid_fd = pid_file_open(s->conf->pid_file);
-		if (s->pid_fd < 0)
-			return false;
-	}
-	if (!listen_open(&s->listen, &s->conf->listen, NULL))
-		return false;
-	s->status = status_open(&s->conf->status, &s->conf->control, NULL);
+	s->status = status_open(&s->conf->status, &s->conf->control,
+				s->how->sockets);
 	if (!s->status)
 		return false;
+	inherit_end(s->how->sockets);
 	buf_init(&words, WORDS_CEILING);
 	set_limits(s, priv.uid == 0, &words, &is_short);
-	*board_out = board_new(s->limits.max, s->conf->history);
-	if (!*board_out)
-		log_error("could not make shared memory: %s", strerror(errno));
+	*board_out = open_board(s);
 	ok = *board_out && priv_give_up(&priv, s->conf->core_dumps) &&
 	     priv_check_spool(s->conf->spool_directory, true);
 	if (ok) {
 		open_log(s, &priv, &words, is_short);
 		ok = open_loop(s) && open_workers(s, *board_out);
-		open_reload(s);
 		ok = ok && open_status(s, *board_out);
 	}
 	buf_deinit(&words);
@@ -744,21 +922,26 @@ bool supervisor_run(const struct supervisor_how *how)
 		.signal_fd = -1,
 		.hungry_fd = -1,
 		.pid_fd = -1,
-		.reload = { .fd = -1 },
 		.tell_ready = how->tell_ready,
 		.next_look = CLOCK_NEVER,
 	};
 	struct board *board = NULL;
 	bool ok;
 
-	settings_begin(&s.settings, how->arena, how->conf);
+	settings_begin(&s.settings, how->arena, how->conf,
+		       how->handover ? how->handover->settings + 1 : 1);
 	s.conf = s.settings.conf;
+	begin_changes(&s);
 	ok = open_all(&s, &board);
 	if (ok)
 		loop(&s);
-	if (s.status)
+	if (s.status) {
 		reload_forget(&s.reload, s.status);
+		upgrade_forget(&s.upgrade, s.status);
+	}
 	reload_deinit(&s.reload);
+	upgrade_deinit(&s.upgrade);
+	free(s.handed);
 	listen_close(&s.listen, &s.conf->listen);
 	status_close(&s.status);
 	past_free(&s.view.past);

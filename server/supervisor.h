@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 
+#include "server/handover.h"
 #include "shared/conf.h"
 
 struct supervisor_how {
@@ -19,6 +20,10 @@ struct supervisor_how {
 	struct arena *arena;   /* of conf; taken over */
 	const char *conf_path; /* absolute; read again at a reload */
 	const char *version;
+	struct inherit *sockets; /* open already; used up */
+	/* What the program had whose place we took; NULL: we began anew. */
+	const struct handover *handover;
+	bool foreground; /* for the program that takes ours */
 	bool in_background; /* standard error goes away once all is ready */
 	int tell_ready;	    /* for background_ready(), -1 for none */
 };
