@@ -221,6 +221,7 @@ E2E_TESTS = \
 	t/e2e/53-stop.t \
 	t/e2e/54-start.t \
 	t/e2e/55-notify.t \
+	t/e2e/58-service.t \
 	t/e2e/60-peer-opendkim.t \
 	t/e2e/61-peer-opendmarc.t \
 	t/e2e/62-peer-spamass.t \
@@ -286,6 +287,7 @@ EXTRA_DIST += \
 	t/e2e/53-stop.t \
 	t/e2e/54-start.t \
 	t/e2e/55-notify.t \
+	t/e2e/58-service.t \
 	t/e2e/60-peer-opendkim.t \
 	t/e2e/61-peer-opendmarc.t \
 	t/e2e/62-peer-spamass.t \
@@ -313,10 +315,12 @@ EXTRA_DIST += \
 	t/lib/chain.sh \
 	t/lib/criterion.sh \
 	t/lib/crowd.py \
+	t/lib/grok.py \
 	t/lib/house.sh \
 	t/lib/limit.sh \
 	t/lib/load.sh \
 	t/lib/mail.sh \
+	t/lib/metric_names.py \
 	t/lib/processes.sh \
 	t/lib/raw_mta.py \
 	t/lib/smtp_load.py \
