@@ -4,8 +4,8 @@
 . "$SRCDIR/t/lib/processes.sh"
 . "$SRCDIR/t/lib/chain.sh"
 need_programs
-ETC=$SRCDIR/etc
-DATA=$SRCDIR/t/data/service
+ETC=$(cd "$SRCDIR/etc" && pwd)
+DATA=$(cd "$SRCDIR/t/data/service" && pwd)
 BUILD=$(cd "$BUILDDIR" && pwd)
 
 # As make fills it in, but for a machine that is this directory.
@@ -406,7 +406,7 @@ is "a no, with bytes and quotes of strangers" \
 	"$(fields 2 sender verdict by stage reply)" \
 	'a\x22\x5c\xe9@bad.example|reject|no|eom|550 5.7.1 not \x22this\x22'
 is "quarantine" "$(fields 3 sender verdict quarantine edits)" \
-	"a@held.example|quarantine|held|0"
+	"a@held.example|quarantine|held|1"
 is "a recipient" "$(fields 4 recipient verdict rule reply)" \
 	'nobody@example.org|reject|nobody|550 5.1.1 nobody \x22here\x22'
 is "... and its message, from nobody" "$(fields 5 sender nrcpt verdict)" \
