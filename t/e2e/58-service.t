@@ -426,7 +426,7 @@ is "what is no such line does not match" "$?" 1
 # The numbers and the metrics, when this sekishod answers for them.
 CTL="$BUILD/sekishoctl"
 "$CTL" -h 2>&1 | grep -q '^ *numbers' || {
-	skip 4 "this sekishoctl asks no server yet"
+	skip 7 "this sekishoctl asks no server yet"
 	done_testing
 	exit 0
 }
@@ -437,16 +437,23 @@ ask() { # VERB...: of that server
 }
 mta -s "unix:$T/s.sock" "$T/mail.eml"
 ask numbers >"$T/numbers" 2>&1
-like "the server's numbers begin as these plugins want them" \
+like "the server's numbers begin as the plugins want them" \
 	"$(head -1 "$T/numbers")" '^numbers 1$'
-is "munin counts the message" \
-	"$(NUMBERS=$T/numbers munin messages | grep accept)" "accept.value 1"
-NUMBERS=$T/numbers nagios 0 "$FINE" -m
-checked "the real numbers" 0 "'one_applied'=1c"
+# Now they ask it themselves.
+ln -sf "$CTL" "$T/bin/sekishoctl"
+is "munin counts the message" "$(options="-c $T/s.conf" munin messages |
+	grep accept)" "accept.value 1"
+like "munin tells how long it took" "$(options="-c $T/s.conf" munin latency)" \
+	'^message_p50.value 0\.[0-9]+$'
+STATUS=0
+SEKISHOCTL=$CTL "$ETC/nagios/check_sekisho" -m -S "unix:$T/status.sock" \
+	-- --config "$T/s.conf" -w 10 -c 20 >"$T/nagios.out" 2>&1 || STATUS=$?
+checked "the real server" 0 "^SEKISHO OK - .*'one_applied'=1c"
 missing_metrics() { # that were promised, and that the server does not know
 	ask metrics | sed -n 's/^# TYPE \([a-z_]*\) .*/\1/p' |
-		sed 's/_total$//' | sort -u >"$T/types"
-	sed 's/ .*//; s/_total$//' "$DATA/metrics" | sort | comm -23 - "$T/types"
+		sed -E 's/_(total|info)$//' | sort -u >"$T/types"
+	sed -E 's/ .*//; s/_(total|info)$//' "$DATA/metrics" | sort |
+		comm -23 - "$T/types"
 }
 is "the server has all metrics that are on the list" "$(missing_metrics)" ""
 done_testing
