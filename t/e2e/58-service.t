@@ -435,7 +435,11 @@ ready
 ask() { # VERB...: of that server
 	"$CTL" "$1" -c "$T/s.conf" "${@:2}"
 }
+counted() { # the message, after its MTA heard of it
+	ask numbers | grep -q '^verdict eom accept none 1$'
+}
 mta -s "unix:$T/s.sock" "$T/mail.eml"
+wait_for 10 counted
 ask numbers >"$T/numbers" 2>&1
 like "the server's numbers begin as the plugins want them" \
 	"$(head -1 "$T/numbers")" '^numbers 1$'
