@@ -235,6 +235,7 @@ E2E_TESTS = \
 	t/e2e/53-stop.t \
 	t/e2e/54-start.t \
 	t/e2e/55-notify.t \
+	t/e2e/58-service.t \
 	t/e2e/59-counters.t \
 	t/e2e/60-peer-opendkim.t \
 	t/e2e/61-peer-opendmarc.t \
@@ -266,77 +267,20 @@ check-e2e:
 	$(MAKE) check TESTS='$(E2E_TESTS)'
 .PHONY: check-unit check-e2e
 
-EXTRA_DIST += \
+EXTRA_DIST += $(E2E_TESTS) \
 	t/README.md \
-	t/e2e/00-house.t \
-	t/e2e/01-settings.t \
-	t/e2e/10-tools-answers.t \
-	t/e2e/11-tools-edits.t \
-	t/e2e/12-tools-strict.t \
-	t/e2e/13-tools-conduct.t \
-	t/e2e/14-tools-real.t \
-	t/e2e/20-talk-five-cases.t \
-	t/e2e/22-chain-property.t \
-	t/e2e/23-orders.t \
-	t/e2e/24-modes.t \
-	t/e2e/25-failures.t \
-	t/e2e/26-joining.t \
-	t/e2e/27-deadlines.t \
-	t/e2e/28-limits.t \
-	t/e2e/29-dialects.t \
-	t/e2e/30-explain.t \
-	t/e2e/31-conditions-settings.t \
-	t/e2e/32-s25r-postfix.t \
-	t/e2e/33-spamass-by-size.t \
-	t/e2e/33-time-and-size.t \
-	t/e2e/34-joining-by-condition.t \
-	t/e2e/35-spf-then-greylist.t \
-	t/e2e/36-milters-behind.t \
-	t/e2e/37-recipients.t \
-	t/e2e/38-rules.t \
-	t/e2e/39-tables-and-limits.t \
-	t/e2e/40-switches.t \
-	t/e2e/41-status.t \
-	t/e2e/42-metrics.t \
-	t/e2e/50-pool.t \
-	t/e2e/51-deaths.t \
-	t/e2e/52-orphans.t \
-	t/e2e/53-stop.t \
-	t/e2e/54-start.t \
-	t/e2e/55-notify.t \
-	t/e2e/59-counters.t \
-	t/e2e/60-peer-opendkim.t \
-	t/e2e/61-peer-opendmarc.t \
-	t/e2e/62-peer-spamass.t \
-	t/e2e/63-peer-clamav.t \
-	t/e2e/64-peer-rspamd.t \
-	t/e2e/65-peer-pyspf.t \
-	t/e2e/66-peer-all-six.t \
-	t/e2e/67-peer-free-and-late.t \
-	t/e2e/68-peer-failures.t \
-	t/e2e/70-load.t \
-	t/e2e/71-malformed-commands.t \
-	t/e2e/72-children-die.t \
-	t/e2e/73-garbage.t \
-	t/e2e/74-resources.t \
-	t/e2e/75-abort.t \
-	t/e2e/76-postfix-load.t \
-	t/e2e/77-hostile-mta.t \
-	t/e2e/78-rules-over-messages.t \
-	t/e2e/79-refused-recipients.t \
-	t/e2e/80-rights.t \
-	t/e2e/81-journal.t \
-	t/e2e/90-fuzz-replay.t \
 	t/lib/account.py \
 	t/lib/ask.py \
 	t/lib/banned.txt \
 	t/lib/chain.sh \
 	t/lib/criterion.sh \
 	t/lib/crowd.py \
+	t/lib/grok.py \
 	t/lib/house.sh \
 	t/lib/limit.sh \
 	t/lib/load.sh \
 	t/lib/mail.sh \
+	t/lib/metric_names.py \
 	t/lib/processes.sh \
 	t/lib/raw_mta.py \
 	t/lib/smtp_load.py \
