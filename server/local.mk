@@ -13,6 +13,8 @@ server_libserver_a_SOURCES = \
 	server/pool.h \
 	server/priv.c \
 	server/priv.h \
+	server/probe.c \
+	server/probe.h \
 	server/spawn.c \
 	server/spawn.h \
 	server/supervisor.c \

@@ -543,6 +543,8 @@ static void find_and_bury(struct spawn *s, pid_t pid, int status)
 			bury(s, i, status);
 			return;
 		}
+	if (s->stranger)
+		s->stranger(s->stranger_context, pid, status);
 }
 
 bool spawn_reap(struct spawn *s)

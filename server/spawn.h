@@ -39,6 +39,9 @@ struct spawn {
 	int pid_fd;	      /* of the pid file, -1: none; not for workers */
 	int first_private_fd; /* descriptors from here on are not for workers */
 	bool detach;	      /* a worker lets go of the terminal itself */
+	/* Who hears of a process that ended and was no worker; may be NULL. */
+	void (*stranger)(void *context, pid_t pid, int status);
+	void *stranger_context;
 	pid_t supervisor;
 	struct pace forks;  /* fork fails */
 	struct pace deaths; /* workers die */

@@ -16,6 +16,7 @@
 #include "server/notify.h"
 #include "server/pool.h"
 #include "server/priv.h"
+#include "server/probe.h"
 #include "server/spawn.h"
 #include "shared/clock.h"
 #include "shared/log.h"
@@ -58,6 +59,7 @@ struct supervisor {
 	enum phase phase;
 	struct listen listen;
 	struct spawn spawn;
+	struct probes probes;
 	struct pool_limits limits;
 	struct pool_memory memory;
 	int epoll_fd;
@@ -404,8 +406,10 @@ static void tick(struct supervisor *s)
 	if (now < s->next_tick)
 		return;
 	s->next_tick = now + TICK;
-	if (s->phase == PHASE_RUN)
+	if (s->phase == PHASE_RUN) {
 		look_for_lost_wakeup(s);
+		probes_tick(&s->probes, s->spawn.board, s->conf, NULL);
+	}
 	look_at_tables(s);
 	tell_manager(s);
 }
@@ -524,6 +528,13 @@ static void open_log(const struct supervisor *s, const struct priv *priv,
 	priv_tell(priv);
 }
 
+static void take_probe(void *context, pid_t pid, int status)
+{
+	struct supervisor *s = context;
+
+	(void)probes_reaped(&s->probes, s->spawn.board, pid, status);
+}
+
 static bool open_workers(struct supervisor *s, struct board *board)
 {
 	s->spawn = (struct spawn){
@@ -536,6 +547,8 @@ static bool open_workers(struct supervisor *s, struct board *board)
 		.pid_fd = s->pid_fd,
 		.first_private_fd = s->epoll_fd,
 		.detach = s->how->in_background,
+		.stranger = take_probe,
+		.stranger_context = s,
 	};
 	if (spawn_init(&s->spawn))
 		return true;
