@@ -47,6 +47,8 @@ t_unit_test_shared_SOURCES = \
 	t/unit/support/cond_play.h \
 	t/unit/shared/arena.c \
 	t/unit/shared/board.c \
+	t/unit/shared/board_breaker.c \
+	t/unit/shared/breaker.c \
 	t/unit/shared/buf.c \
 	t/unit/shared/builtin.c \
 	t/unit/shared/clock.c \
@@ -59,6 +61,7 @@ t_unit_test_shared_SOURCES = \
 	t/unit/shared/facts.c \
 	t/unit/shared/header_list.c \
 	t/unit/shared/header_list_model.c \
+	t/unit/shared/histogram.c \
 	t/unit/shared/io.c \
 	t/unit/shared/log.c \
 	t/unit/shared/macro.c \
@@ -69,6 +72,7 @@ t_unit_test_shared_SOURCES = \
 	t/unit/shared/milter_option.c \
 	t/unit/shared/mime_text.c \
 	t/unit/shared/network.c \
+	t/unit/shared/probe.c \
 	t/unit/shared/rule.c \
 	t/unit/shared/slice.c \
 	t/unit/shared/table.c \
@@ -215,6 +219,8 @@ E2E_TESTS = \
 	t/e2e/37-recipients.t \
 	t/e2e/38-rules.t \
 	t/e2e/39-tables-and-limits.t \
+	t/e2e/43-breaker.t \
+	t/e2e/47-connections.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
@@ -280,6 +286,8 @@ EXTRA_DIST += \
 	t/e2e/37-recipients.t \
 	t/e2e/38-rules.t \
 	t/e2e/39-tables-and-limits.t \
+	t/e2e/43-breaker.t \
+	t/e2e/47-connections.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
