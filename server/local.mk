@@ -48,6 +48,8 @@ server_libserver_a_SOURCES = \
 	server/pool.h \
 	server/priv.c \
 	server/priv.h \
+	server/probe.c \
+	server/probe.h \
 	server/reload.c \
 	server/reload.h \
 	server/request.c \

@@ -18,6 +18,7 @@
 #include "server/notify.h"
 #include "server/pool.h"
 #include "server/priv.h"
+#include "server/probe.h"
 #include "server/reload.h"
 #include "server/settings.h"
 #include "server/spawn.h"
@@ -73,6 +74,7 @@ struct supervisor {
 	struct reload reload;
 	struct upgrade upgrade;
 	struct handover_worker *handed; /* of the last upgrade that failed */
+	struct probes probes;
 	struct pool_limits limits;
 	struct pool_memory memory;
 	int epoll_fd;
@@ -416,7 +418,8 @@ static void take_stranger(void *owner, pid_t pid, int status)
 {
 	struct supervisor *s = owner;
 
-	(void)upgrade_reaped(&s->upgrade, pid, status);
+	if (!probes_reaped(&s->probes, s->spawn.board, pid, status))
+		(void)upgrade_reaped(&s->upgrade, pid, status);
 }
 
 /* --- signals ------------------------------------------------------------- */
@@ -537,8 +540,11 @@ static void tick(struct supervisor *s)
 	if (now < s->next_tick)
 		return;
 	s->next_tick = now + TICK;
-	if (s->phase == PHASE_RUN)
+	if (s->phase == PHASE_RUN) {
 		look_for_lost_wakeup(s);
+		probes_tick(&s->probes, s->spawn.board, s->conf,
+			    s->settings.cells.map);
+	}
 	settings_look_at_tables(&s->settings);
 	tell_manager(s);
 }

@@ -84,14 +84,18 @@ bool board_failed(struct board *b, unsigned slot, unsigned milter,
 	return opens;
 }
 
-void board_succeeded(struct board *b, unsigned milter)
+bool board_succeeded(struct board *b, unsigned milter)
 {
 	struct board_breaker_cell *cell = cell_of(b, milter);
 	uint64_t word = board_load(&cell->word), next;
 
+	/* Most of the time, and then it costs nothing. */
+	if (!word)
+		return false;
 	do {
 		next = breaker_after_success(word, clock_now());
 	} while (next != word && !swap(cell, &word, next));
+	return breaker_of(word).state == BREAKER_TRIAL;
 }
 
 void board_probed(struct board *b, unsigned milter,

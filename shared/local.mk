@@ -79,6 +79,8 @@ shared_libshared_a_SOURCES = \
 	shared/mime_text.h \
 	shared/network.c \
 	shared/network.h \
+	shared/probe.c \
+	shared/probe.h \
 	shared/rule.c \
 	shared/rule.h \
 	shared/rule_parse.c \

@@ -47,6 +47,8 @@ t_unit_test_shared_SOURCES = \
 	t/unit/support/cond_play.h \
 	t/unit/shared/arena.c \
 	t/unit/shared/board.c \
+	t/unit/shared/board_breaker.c \
+	t/unit/shared/breaker.c \
 	t/unit/shared/buf.c \
 	t/unit/shared/builtin.c \
 	t/unit/shared/clock.c \
@@ -59,6 +61,7 @@ t_unit_test_shared_SOURCES = \
 	t/unit/shared/facts.c \
 	t/unit/shared/header_list.c \
 	t/unit/shared/header_list_model.c \
+	t/unit/shared/histogram.c \
 	t/unit/shared/io.c \
 	t/unit/shared/json.c \
 	t/unit/shared/log.c \
@@ -70,6 +73,7 @@ t_unit_test_shared_SOURCES = \
 	t/unit/shared/milter_option.c \
 	t/unit/shared/mime_text.c \
 	t/unit/shared/network.c \
+	t/unit/shared/probe.c \
 	t/unit/shared/rule.c \
 	t/unit/shared/slice.c \
 	t/unit/shared/table.c \
@@ -229,6 +233,8 @@ E2E_TESTS = \
 	t/e2e/40-switches.t \
 	t/e2e/41-status.t \
 	t/e2e/42-metrics.t \
+	t/e2e/43-breaker.t \
+	t/e2e/47-connections.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \

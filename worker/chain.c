@@ -6,6 +6,7 @@
 #include "worker/choose.h"
 #include "worker/feed.h"
 #include "worker/hear.h"
+#include "worker/keeper.h"
 
 /* Decoded values of one evaluation: a few headers and a body's beginning. */
 #define SCRATCH_MAX ((size_t)16 * 1024 * 1024)
@@ -42,6 +43,7 @@ bool chain_init(struct chain *c, const struct worker_env *env,
 		m->index = i;
 		m->cell = env->cells ? env->cells[i] : i;
 		child_init(&m->child, m->conf);
+		keeper_attach(m, env);
 		if (m->conf->when) {
 			m->memos = calloc(cond_memos(m->conf->when) + 1,
 					  sizeof(*m->memos));
@@ -113,6 +115,7 @@ void chain_begin_session(struct chain *c, const struct option *offer)
 		m->connection = CONNECTION_OPEN;
 		m->unsettled = false;
 		m->unknown_waiting = false;
+		m->lease = 0;
 	}
 	read_switches(c);
 }
@@ -469,6 +472,15 @@ static void count_skipped(const struct chain *c)
 	}
 }
 
+/* Others may be waiting for one of the few connections. */
+static void let_others_in(struct member *m)
+{
+	if (!m->conf->connections_max || m->child.link == LINK_NONE)
+		return;
+	child_quit(&m->child, m->in_message);
+	member_forget(m);
+}
+
 void chain_end_message(struct chain *c)
 {
 	chain_release(c, 0);
@@ -476,6 +488,7 @@ void chain_end_message(struct chain *c)
 	for (unsigned i = 0; i < c->count; i++) {
 		struct member *m = &c->members[i];
 
+		let_others_in(m);
 		member_reset_message(m);
 		/* Whoever joins by the message joins each one anew. */
 		if (!choose_is_for_connection(m))
@@ -496,8 +509,16 @@ void chain_watch(struct chain *c, struct watch *w)
 		struct child *child = &m->child;
 
 		watch_until(w, child_deadline(child));
+		watch_until(w, keeper_looks_at(m));
 		m->place = watch_add(w, child->fd, child_events(child));
 	}
+}
+
+/* Many failed at it meanwhile: this one need not wait for its own timeout. */
+static enum child_result left_alone(struct member *m)
+{
+	m->child.why = "left alone after failures";
+	return CHILD_BREAKER;
 }
 
 static void serve_member(struct chain *c, struct member *m, short revents)
@@ -514,6 +535,8 @@ static void serve_member(struct chain *c, struct member *m, short revents)
 		return;
 	if (r == CHILD_OK && clock_now() >= child_deadline(child))
 		r = child_too_late(child);
+	if (r == CHILD_OK && keeper_gives_up(m))
+		r = left_alone(m);
 	if (r != CHILD_OK)
 		standing_fail(c, m, r);
 }

@@ -21,6 +21,8 @@ worker_libworker_a_SOURCES = \
 	worker/hear.h \
 	worker/journal.c \
 	worker/journal.h \
+	worker/keeper.c \
+	worker/keeper.h \
 	worker/member.c \
 	worker/member.h \
 	worker/message.c \
