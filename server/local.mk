@@ -9,6 +9,8 @@ server_libserver_a_SOURCES = \
 	server/listen.h \
 	server/notify.c \
 	server/notify.h \
+	server/overload.c \
+	server/overload.h \
 	server/pool.c \
 	server/pool.h \
 	server/priv.c \

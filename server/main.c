@@ -17,6 +17,7 @@
 
 #include "server/background.h"
 #include "server/limits.h"
+#include "server/overload.h"
 #include "server/priv.h"
 #include "server/supervisor.h"
 #include "shared/arena.h"
@@ -133,7 +134,8 @@ static void print_settings(const struct conf *conf)
 static void print_limits(const struct conf *conf, bool as_root)
 {
 	struct limits_wish wish = { conf->workers_max, 0,
-				    (unsigned)conf->milter_count };
+				    (unsigned)conf->milter_count,
+				    OVERLOAD_RESERVE };
 	struct limits l;
 	struct buf words;
 	bool is_short;

@@ -41,6 +41,12 @@ void spawn_deinit(struct spawn *s)
 	s->rows = NULL;
 }
 
+/* Slots below this one are for ordinary workers. */
+static unsigned ordinary(const struct spawn *s)
+{
+	return s->slots - s->reserve;
+}
+
 /* --- forking ------------------------------------------------------------ */
 
 /*
@@ -101,6 +107,7 @@ _Noreturn static void become_worker(const struct spawn *s, unsigned slot,
 		.slot = slot,
 		.supervisor_fd = own,
 		.hungry_fd = s->hungry_fd,
+		.is_reserve = slot >= ordinary(s),
 	};
 
 	set_signals();
@@ -117,9 +124,10 @@ _Noreturn static void become_worker(const struct spawn *s, unsigned slot,
 	worker_main(&env);
 }
 
-static bool find_free(const struct spawn *s, unsigned *slot_out)
+static bool find_free(const struct spawn *s, unsigned from, unsigned until,
+		      unsigned *slot_out)
 {
-	for (unsigned i = 0; i < s->slots; i++)
+	for (unsigned i = from; i < until; i++)
 		if (!s->rows[i].pid) {
 			*slot_out = i;
 			return true;
@@ -170,16 +178,14 @@ static bool make_pair(struct spawn *s, unsigned slot, int ends_out[2])
 	return false;
 }
 
-bool spawn_one(struct spawn *s)
+static bool spawn_into(struct spawn *s, unsigned slot)
 {
-	struct spawn_row *row;
-	unsigned slot;
+	struct spawn_row *row = &s->rows[slot];
 	int ends[2];
 	pid_t pid;
 
-	if (!find_free(s, &slot) || !make_pair(s, slot, ends))
+	if (!make_pair(s, slot, ends))
 		return false;
-	row = &s->rows[slot];
 	row->generation++;
 	board_slot_reset(board_slot(s->board, slot), row->generation);
 	board_note_state(board_slot(s->board, slot), SLOT_STARTING);
@@ -203,6 +209,21 @@ bool spawn_one(struct spawn *s)
 	return true;
 }
 
+bool spawn_one(struct spawn *s)
+{
+	unsigned slot;
+
+	return find_free(s, 0, ordinary(s), &slot) && spawn_into(s, slot);
+}
+
+bool spawn_reserve(struct spawn *s)
+{
+	unsigned slot;
+
+	return find_free(s, ordinary(s), s->slots, &slot) &&
+	       spawn_into(s, slot);
+}
+
 uint64_t spawn_paused_until(const struct spawn *s, uint64_t now)
 {
 	uint64_t a = s->forks.not_before, b = s->deaths.not_before;
@@ -221,12 +242,13 @@ static uint32_t state_of(const struct spawn *s, unsigned slot)
 
 void spawn_count(const struct spawn *s, struct pool_seen *seen_out)
 {
-	*seen_out = (struct pool_seen){ .alive = s->alive };
-	for (unsigned i = 0; i < s->slots; i++) {
+	*seen_out = (struct pool_seen){ 0 };
+	for (unsigned i = 0; i < ordinary(s); i++) {
 		uint32_t state;
 
 		if (!s->rows[i].pid)
 			continue;
+		seen_out->alive++;
 		state = state_of(s, i);
 		if (s->rows[i].told || state == SLOT_LEAVING)
 			seen_out->leaving++;
@@ -237,12 +259,28 @@ void spawn_count(const struct spawn *s, struct pool_seen *seen_out)
 	}
 }
 
+unsigned spawn_reserves(const struct spawn *s)
+{
+	unsigned n = 0;
+
+	for (unsigned i = ordinary(s); i < s->slots; i++)
+		n += s->rows[i].pid != 0;
+	return n;
+}
+
+static bool is_busy(const struct spawn *s, unsigned slot)
+{
+	uint32_t state = state_of(s, slot);
+
+	return state == SLOT_BUSY || state == SLOT_RESERVE;
+}
+
 unsigned spawn_busy(const struct spawn *s)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < s->slots; i++)
-		n += s->rows[i].pid && state_of(s, i) == SLOT_BUSY;
+		n += s->rows[i].pid && is_busy(s, i);
 	return n;
 }
 

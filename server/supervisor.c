@@ -14,6 +14,7 @@
 #include "server/limits.h"
 #include "server/listen.h"
 #include "server/notify.h"
+#include "server/overload.h"
 #include "server/pool.h"
 #include "server/priv.h"
 #include "server/spawn.h"
@@ -60,6 +61,7 @@ struct supervisor {
 	struct spawn spawn;
 	struct pool_limits limits;
 	struct pool_memory memory;
+	struct overload overload;
 	int epoll_fd;
 	int signal_fd;
 	int hungry_fd;
@@ -129,9 +131,6 @@ static void look_for_lost_wakeup(struct supervisor *s)
 		return;
 	if (seen.idle)
 		spawn_retire(&s->spawn, 1);
-	else if (seen.alive >= s->limits.max)
-		log_warn("all %u workers are busy and connections wait: see workers_max",
-			 seen.alive);
 }
 
 /* --- the phases ---------------------------------------------------------- */
@@ -175,6 +174,9 @@ static void enter_run(struct supervisor *s)
 static void turn_run(struct supervisor *s)
 {
 	look_at_pool(s);
+	s->next_look = clock_earlier(s->next_look,
+				     overload_look(&s->overload, &s->spawn,
+						   s->limits.max));
 }
 
 static void enter_drain(struct supervisor *s)
@@ -244,6 +246,7 @@ static void turn_stop(struct supervisor *s)
 static void enter_over(struct supervisor *s)
 {
 	listen_close(&s->listen, s->conf);
+	overload_end(&s->overload, &s->spawn);
 	log_info("stopped");
 }
 
@@ -473,7 +476,8 @@ static void set_limits(struct supervisor *s, bool as_root, struct buf *words,
 {
 	const struct conf *c = s->conf;
 	struct limits_wish wish = { c->workers_max, (unsigned)s->listen.count,
-				    (unsigned)c->milter_count };
+				    (unsigned)c->milter_count,
+				    OVERLOAD_RESERVE };
 	struct limits l;
 	unsigned max;
 
@@ -530,7 +534,8 @@ static bool open_workers(struct supervisor *s, struct board *board)
 		.conf = s->conf,
 		.board = board,
 		.listen = &s->listen,
-		.slots = s->limits.max,
+		.slots = s->limits.max + OVERLOAD_RESERVE,
+		.reserve = OVERLOAD_RESERVE,
 		.epoll_fd = s->epoll_fd,
 		.hungry_fd = s->hungry_fd,
 		.pid_fd = s->pid_fd,
@@ -561,7 +566,8 @@ static bool open_all(struct supervisor *s, struct board **board_out)
 		return false;
 	buf_init(&words, WORDS_CEILING);
 	set_limits(s, priv.uid == 0, &words, &is_short);
-	*board_out = board_new(s->limits.max, s->conf->history);
+	*board_out = board_new(s->limits.max + OVERLOAD_RESERVE,
+			       s->conf->history);
 	if (!*board_out)
 		log_error("could not make shared memory: %s", strerror(errno));
 	ok = *board_out && priv_give_up(&priv, s->conf->core_dumps) &&

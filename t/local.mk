@@ -95,6 +95,7 @@ t_unit_test_worker_SOURCES = \
 	t/unit/worker/mta.c \
 	t/unit/worker/puppet.c \
 	t/unit/worker/puppet.h \
+	t/unit/worker/reserve_talk.c \
 	t/unit/worker/stand.c \
 	t/unit/worker/stand.h \
 	t/unit/worker/summary.c \
@@ -112,6 +113,7 @@ t_unit_test_server_SOURCES = \
 	t/unit/server/limits.c \
 	t/unit/server/listen.c \
 	t/unit/server/notify.c \
+	t/unit/server/overload.c \
 	t/unit/server/pool.c \
 	t/unit/server/priv.c \
 	t/unit/server/spawn.c
@@ -221,6 +223,8 @@ E2E_TESTS = \
 	t/e2e/53-stop.t \
 	t/e2e/54-start.t \
 	t/e2e/55-notify.t \
+	t/e2e/56-overload.t \
+	t/e2e/57-log-file.t \
 	t/e2e/60-peer-opendkim.t \
 	t/e2e/61-peer-opendmarc.t \
 	t/e2e/62-peer-spamass.t \
@@ -286,6 +290,8 @@ EXTRA_DIST += \
 	t/e2e/53-stop.t \
 	t/e2e/54-start.t \
 	t/e2e/55-notify.t \
+	t/e2e/56-overload.t \
+	t/e2e/57-log-file.t \
 	t/e2e/60-peer-opendkim.t \
 	t/e2e/61-peer-opendmarc.t \
 	t/e2e/62-peer-spamass.t \
