@@ -192,7 +192,7 @@ int main(int argc, char **argv)
 	/* A file at its limit (LimitFSIZE=) is an error to report, not death. */
 	(void)signal(SIGXFSZ, SIG_IGN);
 	umask(077);
-	log_open(LOG_SINK_STDERR, "sekishod", LOG_MAIL);
+	(void)log_open(LOG_SINK_STDERR, "sekishod", LOG_MAIL, NULL);
 	if (!parse_options(argc, argv, &o)) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;

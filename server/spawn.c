@@ -11,7 +11,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "server/background.h"
@@ -84,15 +83,15 @@ static void close_between(int first, int last)
  */
 static void close_foreign(const struct spawn *s, int own)
 {
-	if (s->conf->log != LOG_SINK_STDERR)
-		closelog();
+	log_close();
 	/* Opened as root: whoever holds it names what an init script kills. */
 	if (s->pid_fd >= 0)
 		close(s->pid_fd);
 	close_between(s->first_private_fd, own - 1);
 	closefrom(own + 1);
-	if (s->conf->log != LOG_SINK_STDERR)
-		log_open(s->conf->log, "sekishod", s->conf->syslog_facility);
+	/* A file that cannot be opened now is tried again with each line. */
+	(void)log_open(s->conf->log, "sekishod", s->conf->syslog_facility,
+		       s->conf->log_file);
 }
 
 _Noreturn static void become_worker(const struct spawn *s, unsigned slot,

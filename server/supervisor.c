@@ -279,6 +279,17 @@ static void enter(struct supervisor *s, enum phase phase)
 
 /* --- signals ------------------------------------------------------------- */
 
+/* All processes look at the board's word before their next line. */
+static void reopen_logs(struct supervisor *s)
+{
+	board_reopen_logs(s->spawn.board);
+	if (log_reopen())
+		log_info("SIGUSR1: log files are opened anew");
+	else
+		log_error("log_file \"%s\" could not be opened anew: %s; the old one stays in use",
+			  s->conf->log_file, strerror(errno));
+}
+
 static void take_signal(struct supervisor *s, unsigned signo)
 {
 	const struct phase_row *row = &phase_rows[s->phase];
@@ -295,8 +306,10 @@ static void take_signal(struct supervisor *s, unsigned signo)
 			 sigabbrev_np((int)signo));
 		enter(s, row->on_int);
 		break;
-	case SIGHUP:
 	case SIGUSR1:
+		reopen_logs(s);
+		break;
+	case SIGHUP:
 		log_info("SIG%s changes nothing: settings are read at start",
 			 sigabbrev_np((int)signo));
 		break;
@@ -513,19 +526,36 @@ static void log_start(const struct supervisor *s)
 	buf_deinit(&words);
 }
 
-/* Until here all words went to standard error, where somebody waits. */
-static void open_log(const struct supervisor *s, const struct priv *priv,
-		     const struct buf *words, bool is_short)
+static bool refuse_log_file(const struct conf *c)
+{
+	int reason = errno;
+
+	(void)log_open(LOG_SINK_STDERR, "sekishod", c->syslog_facility, NULL);
+	log_error("log_file \"%s\": %s; user id %u must be able to write it, or to create it in its directory",
+		  c->log_file, strerror(reason), (unsigned)geteuid());
+	return false;
+}
+
+/*
+ * Until here all words went to standard error, where somebody waits.  After
+ * the rights were given up: as the file will be opened when it is rotated.
+ */
+static bool open_log(const struct supervisor *s, const struct priv *priv,
+		     struct board *board, const struct buf *words,
+		     bool is_short)
 {
 	const struct conf *c = s->conf;
 
 	if (s->how->in_background && c->log == LOG_SINK_STDERR)
 		log_warn("log = stderr is lost in the background: use -f, or log = syslog");
-	log_open(c->log, "sekishod", c->syslog_facility);
+	if (!log_open(c->log, "sekishod", c->syslog_facility, c->log_file))
+		return refuse_log_file(c);
+	log_follow(board_log_generation(board));
 	log_level(c->log_level);
 	log_start(s);
 	log_words(words, is_short);
 	priv_tell(priv);
+	return true;
 }
 
 static bool open_workers(struct supervisor *s, struct board *board)
@@ -572,10 +602,8 @@ static bool open_all(struct supervisor *s, struct board **board_out)
 		log_error("could not make shared memory: %s", strerror(errno));
 	ok = *board_out && priv_give_up(&priv, s->conf->core_dumps) &&
 	     priv_check_spool(s->conf->spool_directory, true);
-	if (ok) {
-		open_log(s, &priv, &words, is_short);
-		ok = open_loop(s) && open_workers(s, *board_out);
-	}
+	ok = ok && open_log(s, &priv, *board_out, &words, is_short) &&
+	     open_loop(s) && open_workers(s, *board_out);
 	buf_deinit(&words);
 	return ok;
 }
@@ -606,6 +634,7 @@ bool supervisor_run(const struct supervisor_how *how)
 	listen_close(&s.listen, s.conf);
 	pid_file_close(s.conf->pid_file, s.pid_fd);
 	spawn_deinit(&s.spawn);
+	log_follow(NULL);
 	board_free(&board);
 	close_fd(s.epoll_fd);
 	close_fd(s.signal_fd);

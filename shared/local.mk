@@ -53,6 +53,8 @@ shared_libshared_a_SOURCES = \
 	shared/io.h \
 	shared/log.c \
 	shared/log.h \
+	shared/log_file.c \
+	shared/log_file.h \
 	shared/macro.c \
 	shared/macro.h \
 	shared/milter.h \

@@ -61,6 +61,7 @@ t_unit_test_shared_SOURCES = \
 	t/unit/shared/header_list_model.c \
 	t/unit/shared/io.c \
 	t/unit/shared/log.c \
+	t/unit/shared/log_file.c \
 	t/unit/shared/macro.c \
 	t/unit/shared/milter_answer.c \
 	t/unit/shared/milter_command.c \

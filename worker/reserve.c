@@ -85,8 +85,10 @@ static bool begin(struct reserve *r, const struct worker_env *env)
 	r->guests = calloc(r->max, sizeof(*r->guests));
 	r->fds = calloc(AT_LISTENERS + env->listen_count + r->max,
 			sizeof(*r->fds));
-	return r->guests && r->fds && board_become_reader(env->board) &&
-	       watch_signals(r);
+	if (!r->guests || !r->fds || !board_become_reader(env->board))
+		return false;
+	log_follow(board_log_generation(env->board)); /* it has moved */
+	return watch_signals(r);
 }
 
 static void count(const struct reserve *r, enum board_counter counter)
