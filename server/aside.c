@@ -40,7 +40,7 @@ static void be_alone(const char *name, int fd, pid_t supervisor)
 	if (getppid() != supervisor)
 		_exit(1);
 	(void)prctl(PR_SET_NAME, name, 0, 0, 0);
-	log_open(LOG_SINK_STDERR, "sekishod", 0);
+	(void)log_open(LOG_SINK_STDERR, "sekishod", 0, NULL);
 	if (fd != ASIDE_FD)
 		(void)dup2(fd, ASIDE_FD);
 	closefrom(ASIDE_FD + 1);

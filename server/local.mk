@@ -40,6 +40,8 @@ server_libserver_a_SOURCES = \
 	server/milter_seen.h \
 	server/notify.c \
 	server/notify.h \
+	server/overload.c \
+	server/overload.h \
 	server/past.c \
 	server/past.h \
 	server/peer.c \

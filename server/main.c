@@ -21,6 +21,7 @@
 #include "server/handover.h"
 #include "server/inherit.h"
 #include "server/limits.h"
+#include "server/overload.h"
 #include "server/priv.h"
 #include "server/settings.h"
 #include "server/supervisor.h"
@@ -192,7 +193,8 @@ static void print_settings(const struct conf *conf)
 static void print_limits(const struct conf *conf, bool as_root)
 {
 	struct limits_wish wish = { conf->workers_max, 0,
-				    (unsigned)conf->milter_count };
+				    (unsigned)conf->milter_count,
+				    OVERLOAD_RESERVE };
 	struct limits l;
 	struct buf words;
 	bool is_short;
@@ -275,7 +277,7 @@ int main(int argc, char **argv)
 	struct arena arena;
 	enum exit_code code;
 
-	log_open(LOG_SINK_STDERR, "sekishod", LOG_MAIL);
+	(void)log_open(LOG_SINK_STDERR, "sekishod", LOG_MAIL, NULL);
 	if (!tidy_descriptors(&given)) {
 		log_error("no memory");
 		return EXIT_START;

@@ -11,7 +11,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "server/background.h"
@@ -41,6 +40,12 @@ void spawn_deinit(struct spawn *s)
 {
 	free(s->rows);
 	s->rows = NULL;
+}
+
+/* Slots below this one are for ordinary workers. */
+static unsigned ordinary(const struct spawn *s)
+{
+	return s->slots - s->reserve;
 }
 
 /* --- forking ------------------------------------------------------------ */
@@ -83,11 +88,11 @@ static void close_foreign(const struct spawn *s, int own)
 	keep[n++] = board_numbers_fd(s->board);
 	keep[n++] = s->hungry_fd;
 	keep[n++] = own;
-	if (s->conf->log != LOG_SINK_STDERR)
-		closelog();
+	log_close();
 	descriptors_close_all_but(keep, n);
-	if (s->conf->log != LOG_SINK_STDERR)
-		log_open(s->conf->log, "sekishod", s->conf->syslog_facility);
+	/* A file that cannot be opened now is tried again with each line. */
+	(void)log_open(s->conf->log, "sekishod", s->conf->syslog_facility,
+		       s->conf->log_file);
 }
 
 _Noreturn static void become_worker(const struct spawn *s, unsigned slot,
@@ -105,6 +110,7 @@ _Noreturn static void become_worker(const struct spawn *s, unsigned slot,
 		.slot = slot,
 		.supervisor_fd = own,
 		.hungry_fd = s->hungry_fd,
+		.is_reserve = slot >= ordinary(s),
 	};
 
 	set_signals();
@@ -121,9 +127,10 @@ _Noreturn static void become_worker(const struct spawn *s, unsigned slot,
 	worker_main(&env);
 }
 
-static bool find_free(const struct spawn *s, unsigned *slot_out)
+static bool find_free(const struct spawn *s, unsigned from, unsigned until,
+		      unsigned *slot_out)
 {
-	for (unsigned i = 0; i < s->slots; i++)
+	for (unsigned i = from; i < until; i++)
 		if (!s->rows[i].pid) {
 			*slot_out = i;
 			return true;
@@ -157,16 +164,14 @@ static bool make_pair(struct spawn *s, unsigned slot, int ends_out[2])
 	return false;
 }
 
-bool spawn_one(struct spawn *s)
+static bool spawn_into(struct spawn *s, unsigned slot)
 {
-	struct spawn_row *row;
-	unsigned slot;
+	struct spawn_row *row = &s->rows[slot];
 	int ends[2];
 	pid_t pid;
 
-	if (!find_free(s, &slot) || !make_pair(s, slot, ends))
+	if (!make_pair(s, slot, ends))
 		return false;
-	row = &s->rows[slot];
 	row->generation++;
 	board_slot_reset(board_slot(s->board, slot), row->generation);
 	board_note_state(board_slot(s->board, slot), SLOT_STARTING);
@@ -190,6 +195,21 @@ bool spawn_one(struct spawn *s)
 	if (pace_well(&s->forks))
 		log_info("workers can be started again");
 	return true;
+}
+
+bool spawn_one(struct spawn *s)
+{
+	unsigned slot;
+
+	return find_free(s, 0, ordinary(s), &slot) && spawn_into(s, slot);
+}
+
+bool spawn_reserve(struct spawn *s)
+{
+	unsigned slot;
+
+	return find_free(s, ordinary(s), s->slots, &slot) &&
+	       spawn_into(s, slot);
 }
 
 uint64_t spawn_paused_until(const struct spawn *s, uint64_t now)
@@ -270,12 +290,13 @@ static uint32_t state_of(const struct spawn *s, unsigned slot)
 
 void spawn_count(const struct spawn *s, struct pool_seen *seen_out)
 {
-	*seen_out = (struct pool_seen){ .alive = s->alive };
-	for (unsigned i = 0; i < s->slots; i++) {
+	*seen_out = (struct pool_seen){ 0 };
+	for (unsigned i = 0; i < ordinary(s); i++) {
 		uint32_t state;
 
 		if (!s->rows[i].pid)
 			continue;
+		seen_out->alive++;
 		state = state_of(s, i);
 		/* Older ones serve until others are there, but will go. */
 		if (s->rows[i].told || state == SLOT_LEAVING || is_older(s, i))
@@ -287,12 +308,28 @@ void spawn_count(const struct spawn *s, struct pool_seen *seen_out)
 	}
 }
 
+unsigned spawn_reserves(const struct spawn *s)
+{
+	unsigned n = 0;
+
+	for (unsigned i = ordinary(s); i < s->slots; i++)
+		n += s->rows[i].pid != 0;
+	return n;
+}
+
+static bool is_busy(const struct spawn *s, unsigned slot)
+{
+	uint32_t state = state_of(s, slot);
+
+	return state == SLOT_BUSY || state == SLOT_RESERVE;
+}
+
 unsigned spawn_busy(const struct spawn *s)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < s->slots; i++)
-		n += s->rows[i].pid && state_of(s, i) == SLOT_BUSY;
+		n += s->rows[i].pid && is_busy(s, i);
 	return n;
 }
 

@@ -37,7 +37,8 @@ struct spawn {
 	const struct listen *listen;
 	struct spawn_row *rows;
 	unsigned slots;
-	unsigned alive; /* rows with a pid */
+	unsigned reserve; /* the last ones of these: for reserve workers */
+	unsigned alive;	  /* rows with a pid */
 	int epoll_fd;	/* the supervisor's; our ends are in it by slot */
 	int hungry_fd;
 	bool detach; /* a worker lets go of the terminal itself */
@@ -65,12 +66,16 @@ unsigned spawn_hand_over(const struct spawn *s, struct handover_worker *out);
  * then pauses).  In the child it never returns.
  */
 bool spawn_one(struct spawn *s);
+/* Likewise a reserve worker, see worker/reserve.h. */
+bool spawn_reserve(struct spawn *s);
 /* Until when nothing shall be forked; 0: go on. */
 uint64_t spawn_paused_until(const struct spawn *s, uint64_t now);
 
-/* What the board and the rows say now. */
+/* What the board and the rows say now of ordinary workers. */
 void spawn_count(const struct spawn *s, struct pool_seen *seen_out);
-/* How many workers hold a connection. */
+/* How many reserve workers are alive. */
+unsigned spawn_reserves(const struct spawn *s);
+/* How many workers hold connections, or are there for those that wait. */
 unsigned spawn_busy(const struct spawn *s);
 
 /* Asks up to n idle workers to leave; all: whoever is there. */

@@ -16,6 +16,7 @@
 #include "server/limits.h"
 #include "server/listen.h"
 #include "server/notify.h"
+#include "server/overload.h"
 #include "server/pool.h"
 #include "server/priv.h"
 #include "server/probe.h"
@@ -77,6 +78,7 @@ struct supervisor {
 	struct probes probes;
 	struct pool_limits limits;
 	struct pool_memory memory;
+	struct overload overload;
 	int epoll_fd;
 	int signal_fd;
 	int hungry_fd;
@@ -168,9 +170,6 @@ static void look_for_lost_wakeup(struct supervisor *s)
 		return;
 	if (seen.idle)
 		spawn_retire(&s->spawn, 1);
-	else if (seen.alive >= s->limits.max)
-		log_warn("all %u workers are busy and connections wait: see workers_max",
-			 seen.alive);
 }
 
 /* --- the phases ---------------------------------------------------------- */
@@ -214,6 +213,9 @@ static void enter_run(struct supervisor *s)
 static void turn_run(struct supervisor *s)
 {
 	look_at_pool(s);
+	s->next_look = clock_earlier(s->next_look,
+				     overload_look(&s->overload, &s->spawn,
+						   s->limits.max));
 }
 
 /* Nothing of that kind begins or goes on any more. */
@@ -297,6 +299,7 @@ static void turn_stop(struct supervisor *s)
 static void enter_over(struct supervisor *s)
 {
 	listen_close(&s->listen, &s->conf->listen);
+	overload_end(&s->overload, &s->spawn);
 	log_info("stopped");
 }
 
@@ -340,10 +343,13 @@ static void set_pool(struct supervisor *s)
 	s->limits.spare_max = c->spare_max;
 }
 
-static void set_log(const struct conf *c)
+static bool set_log(const struct conf *c)
 {
-	log_open(c->log, "sekishod", c->syslog_facility);
+	bool ok = log_open(c->log, "sekishod", c->syslog_facility,
+			   c->log_file);
+
 	log_level(c->log_level);
+	return ok;
 }
 
 /* For reload.h: the supervisor lives on with other settings. */
@@ -360,10 +366,13 @@ static bool apply_settings(void *owner, struct arena *arena,
 	s->spawn.cells = s->settings.cells.map;
 	s->spawn.settings = s->settings.generation;
 	wish = (struct limits_wish){ s->limits.max, (unsigned)s->listen.count,
-				     (unsigned)s->conf->milter_count };
+				     (unsigned)s->conf->milter_count,
+				     OVERLOAD_RESERVE };
 	limits_raise(&wish);
 	set_pool(s);
-	set_log(s->conf);
+	if (!set_log(s->conf))
+		log_error("log_file \"%s\" could not be opened: %s; tried again with each line",
+			  s->conf->log_file, strerror(errno));
 	board_count(s->spawn.board, 0, COUNT_RELOADS, 1);
 	/* The busy ones; for the idle ones see replace_older(). */
 	spawn_retire_older(&s->spawn, 0);
@@ -424,6 +433,17 @@ static void take_stranger(void *owner, pid_t pid, int status)
 
 /* --- signals ------------------------------------------------------------- */
 
+/* All processes look at the board's word before their next line. */
+static void reopen_logs(struct supervisor *s)
+{
+	board_reopen_logs(s->spawn.board);
+	if (log_reopen())
+		log_info("log files are opened anew");
+	else
+		log_error("log_file \"%s\" could not be opened anew: %s; the old one stays in use",
+			  s->conf->log_file, strerror(errno));
+}
+
 static void take_signal(struct supervisor *s, unsigned signo)
 {
 	const struct phase_row *row = &phase_rows[s->phase];
@@ -444,7 +464,7 @@ static void take_signal(struct supervisor *s, unsigned signo)
 		ask_for_reload(s);
 		break;
 	case SIGUSR1:
-		log_info("SIGUSR1 changes nothing");
+		reopen_logs(s);
 		break;
 	case SIGUSR2:
 		ask_for_upgrade(s);
@@ -620,7 +640,8 @@ static void set_limits(struct supervisor *s, bool as_root, struct buf *words,
 {
 	const struct conf *c = s->conf;
 	struct limits_wish wish = { c->workers_max, (unsigned)s->listen.count,
-				    (unsigned)c->milter_count };
+				    (unsigned)c->milter_count,
+				    OVERLOAD_RESERVE };
 	struct limits l;
 
 	limits_raise(&wish);
@@ -650,21 +671,38 @@ static void log_start(const struct supervisor *s)
 	buf_deinit(&words);
 }
 
-/* Until here all words went to standard error, where somebody waits. */
-static void open_log(const struct supervisor *s, const struct priv *priv,
-		     const struct buf *words, bool is_short)
+static bool refuse_log_file(const struct conf *c)
+{
+	int reason = errno;
+
+	(void)log_open(LOG_SINK_STDERR, "sekishod", c->syslog_facility, NULL);
+	log_error("log_file \"%s\": %s; user id %u must be able to write it, or to create it in its directory",
+		  c->log_file, strerror(reason), (unsigned)geteuid());
+	return false;
+}
+
+/*
+ * Until here all words went to standard error, where somebody waits.  After
+ * the rights were given up: as the file will be opened when it is rotated.
+ */
+static bool open_log(const struct supervisor *s, const struct priv *priv,
+		     struct board *board, const struct buf *words,
+		     bool is_short)
 {
 	const struct conf *c = s->conf;
 
 	if (s->how->in_background && c->log == LOG_SINK_STDERR)
 		log_warn("log = stderr is lost in the background: use -f, or log = syslog");
-	set_log(c);
+	if (!set_log(c))
+		return refuse_log_file(c);
+	log_follow(board_log_generation(board));
 	log_start(s);
 	/* It was told when the first of us began. */
 	if (s->how->handover)
-		return;
+		return true;
 	log_words(words, is_short);
 	priv_tell(priv);
+	return true;
 }
 
 /* Before anything can fail: what is begun here is ended in any case. */
@@ -722,23 +760,25 @@ static struct board *adopt_board(struct supervisor *s)
 		return NULL;
 	}
 	/* What the machine allows was found when it was made. */
-	s->limits.max = s->conf->workers_max < board_slots(board) ?
-				s->conf->workers_max :
-				board_slots(board);
+	s->limits.max = board_slots(board) > OVERLOAD_RESERVE ?
+				board_slots(board) - OVERLOAD_RESERVE :
+				1;
+	if (s->conf->workers_max < s->limits.max)
+		s->limits.max = s->conf->workers_max;
 	set_pool(s);
 	return board;
 }
 
 static struct board *open_board(struct supervisor *s)
 {
+	unsigned wanted = s->limits.max + OVERLOAD_RESERVE;
 	unsigned taken = slots_taken(s->how->handover);
 	struct board *board = s->how->handover ? adopt_board(s) : NULL;
 	bool fits;
 
 	if (board)
 		return board;
-	board = board_new(s->limits.max > taken ? s->limits.max : taken,
-			  s->conf->history);
+	board = board_new(wanted > taken ? wanted : taken, s->conf->history);
 	if (!board) {
 		log_error("could not make shared memory: %s", strerror(errno));
 		return NULL;
@@ -763,6 +803,7 @@ static bool open_workers(struct supervisor *s, struct board *board)
 		.board = board,
 		.listen = &s->listen,
 		.slots = board_slots(board),
+		.reserve = OVERLOAD_RESERVE,
 		.epoll_fd = s->epoll_fd,
 		.hungry_fd = s->hungry_fd,
 		.detach = s->how->in_background,
@@ -846,7 +887,7 @@ static enum wish wish_reopen(void *context, struct buf *words)
 {
 	struct supervisor *s = context;
 
-	board_reopen_logs(s->spawn.board);
+	reopen_logs(s);
 	buf_printf(words, "logs are opened anew\n");
 	return WISH_DONE;
 }
@@ -904,12 +945,10 @@ static bool open_all(struct supervisor *s, struct board **board_out)
 	set_limits(s, priv.uid == 0, &words, &is_short);
 	*board_out = open_board(s);
 	ok = *board_out && priv_give_up(&priv, s->conf->core_dumps) &&
-	     priv_check_spool(s->conf->spool_directory, true);
-	if (ok) {
-		open_log(s, &priv, &words, is_short);
-		ok = open_loop(s) && open_workers(s, *board_out);
-		ok = ok && open_status(s, *board_out);
-	}
+	     priv_check_spool(s->conf->spool_directory, true) &&
+	     open_log(s, &priv, *board_out, &words, is_short) &&
+	     open_loop(s) && open_workers(s, *board_out) &&
+	     open_status(s, *board_out);
 	buf_deinit(&words);
 	return ok;
 }
@@ -953,6 +992,7 @@ bool supervisor_run(const struct supervisor_how *how)
 	past_free(&s.view.past);
 	pid_file_close(s.conf->pid_file, s.pid_fd);
 	spawn_deinit(&s.spawn);
+	log_follow(NULL);
 	board_free(&board);
 	close_fd(s.epoll_fd);
 	close_fd(s.signal_fd);

@@ -63,6 +63,8 @@ shared_libshared_a_SOURCES = \
 	shared/json.h \
 	shared/log.c \
 	shared/log.h \
+	shared/log_file.c \
+	shared/log_file.h \
 	shared/macro.c \
 	shared/macro.h \
 	shared/milter.h \

@@ -65,6 +65,7 @@ t_unit_test_shared_SOURCES = \
 	t/unit/shared/io.c \
 	t/unit/shared/json.c \
 	t/unit/shared/log.c \
+	t/unit/shared/log_file.c \
 	t/unit/shared/macro.c \
 	t/unit/shared/milter_answer.c \
 	t/unit/shared/milter_command.c \
@@ -100,6 +101,7 @@ t_unit_test_worker_SOURCES = \
 	t/unit/worker/mta.c \
 	t/unit/worker/puppet.c \
 	t/unit/worker/puppet.h \
+	t/unit/worker/reserve_talk.c \
 	t/unit/worker/stand.c \
 	t/unit/worker/stand.h \
 	t/unit/worker/summary.c \
@@ -119,6 +121,7 @@ t_unit_test_server_SOURCES = \
 	t/unit/server/listen.c \
 	t/unit/server/metrics.c \
 	t/unit/server/notify.c \
+	t/unit/server/overload.c \
 	t/unit/server/past.c \
 	t/unit/server/pool.c \
 	t/unit/server/priv.c \
@@ -241,6 +244,8 @@ E2E_TESTS = \
 	t/e2e/53-stop.t \
 	t/e2e/54-start.t \
 	t/e2e/55-notify.t \
+	t/e2e/56-overload.t \
+	t/e2e/57-log-file.t \
 	t/e2e/58-service.t \
 	t/e2e/59-counters.t \
 	t/e2e/60-peer-opendkim.t \

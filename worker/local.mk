@@ -31,6 +31,10 @@ worker_libworker_a_SOURCES = \
 	worker/mta.h \
 	worker/observe.c \
 	worker/observe.h \
+	worker/reserve.c \
+	worker/reserve.h \
+	worker/reserve_talk.c \
+	worker/reserve_talk.h \
 	worker/rulebook.c \
 	worker/rulebook.h \
 	worker/session.c \

@@ -7,6 +7,7 @@
  * when told to drain, when the supervisor is gone, after sessions_max
  * sessions, or when memory or descriptors are exhausted.  No signal of an
  * MTA or a child can end it.
+ * A reserve worker is one that serves many at once, without children.
  */
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
@@ -50,6 +51,7 @@ struct worker_env {
 	int supervisor_fd;
 	/* eventfd: written (1) when the number of idle workers may run low. */
 	int hungry_fd;
+	bool is_reserve; /* see worker/reserve.h */
 };
 
 _Noreturn void worker_main(const struct worker_env *env);
