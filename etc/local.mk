@@ -1,8 +1,10 @@
 # The sample becomes the settings only where there are none yet; a package
 # finds it among the documents in any case.
-EXTRA_DIST += etc/README.md etc/sekisho.conf
+EXTRA_DIST += etc/README.md etc/sekisho.conf etc/sekishoctl.bash
 exampledir = $(docdir)/examples
 example_DATA = etc/sekisho.conf
+# bash finds it there by the name of the program.
+bashcompdir = $(datadir)/bash-completion/completions
 
 # What makes a service of it.  Paths are filled in by make, because configure
 # knows them as ${prefix}/... only.
@@ -84,6 +86,9 @@ install-data-local: $(SERVICE_FILES)
 		$(MKDIR_P) "$${f%/*}" || exit 1; \
 		test -e "$$f" || $(INSTALL_DATA) "$${pair%%:*}" "$$f" || exit 1; \
 	done
+	$(MKDIR_P) "$(DESTDIR)$(bashcompdir)"
+	$(INSTALL_DATA) $(srcdir)/etc/sekishoctl.bash \
+		"$(DESTDIR)$(bashcompdir)/sekishoctl"
 
 # What somebody has changed is his.
 uninstall-local:
@@ -91,3 +96,4 @@ uninstall-local:
 		f="$(DESTDIR)$(sysconfdir)/$${pair#*:}"; \
 		if cmp -s "$${pair%%:*}" "$$f"; then rm -f "$$f"; fi; \
 	done
+	rm -f "$(DESTDIR)$(bashcompdir)/sekishoctl"

@@ -141,10 +141,12 @@ t_unit_test_tool_SOURCES = \
 	t/unit/tool/milter_rule.c \
 	t/unit/tool/mta_message.c \
 	t/unit/tool/mta_script.c \
-	t/unit/tool/script.c
+	t/unit/tool/numbers.c \
+	t/unit/tool/script.c \
+	t/unit/tool/top.c
 t_unit_test_tool_CPPFLAGS = $(TEST_CPPFLAGS)
 t_unit_test_tool_CFLAGS = $(TEST_CFLAGS)
-t_unit_test_tool_LDADD = tool/libplay.a $(SHARED) $(CRITERION_LIBS)
+t_unit_test_tool_LDADD = tool/libplay.a tool/libctl.a $(SHARED) $(CRITERION_LIBS)
 
 endif
 
@@ -238,6 +240,10 @@ E2E_TESTS = \
 	t/e2e/42-metrics.t \
 	t/e2e/43-breaker.t \
 	t/e2e/47-connections.t \
+	t/e2e/48-sekishoctl-check.t \
+	t/e2e/48-sekishoctl-top.t \
+	t/e2e/48-sekishoctl.t \
+	t/e2e/49-report.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
@@ -286,6 +292,7 @@ EXTRA_DIST += $(E2E_TESTS) \
 	t/lib/chain.sh \
 	t/lib/criterion.sh \
 	t/lib/crowd.py \
+	t/lib/fake_status.py \
 	t/lib/grok.py \
 	t/lib/house.sh \
 	t/lib/limit.sh \
@@ -299,6 +306,7 @@ EXTRA_DIST += $(E2E_TESTS) \
 	t/lib/status.py \
 	t/lib/status.sh \
 	t/lib/tally.py \
+	t/lib/terminal.py \
 	t/prop/README.md
 
 # Corpora, vectors and the peers' settings are many small files.

@@ -49,17 +49,49 @@ sekisho_milter_LDADD = tool/libplay.a $(SHARED)
 
 # Not with libplay.a: what plays a milter has facts of its own, whose functions
 # have the same names.
-bin_PROGRAMS += sekishoctl
-sekishoctl_SOURCES = \
+noinst_LIBRARIES += tool/libctl.a
+tool_libctl_a_SOURCES = \
+	tool/ctl.c \
+	tool/ctl.h \
+	tool/ctl_ask.c \
+	tool/ctl_client.c \
+	tool/ctl_client.h \
+	tool/ctl_conf.c \
+	tool/ctl_explain.c \
+	tool/ctl_find.c \
+	tool/ctl_find.h \
+	tool/ctl_online.c \
+	tool/ctl_online.h \
+	tool/ctl_online_postfix.c \
+	tool/ctl_online_rights.c \
+	tool/ctl_ping.c \
+	tool/ctl_report.c \
+	tool/ctl_top.c \
 	tool/eml.c \
 	tool/eml.h \
 	tool/explain.c \
 	tool/explain.h \
 	tool/explain_options.c \
 	tool/explain_print.c \
+	tool/numbers.c \
+	tool/numbers.h \
+	tool/option_words.c \
+	tool/option_words.h \
 	tool/options.c \
 	tool/options.h \
-	tool/sekishoctl.c
-sekishoctl_LDADD = $(SHARED)
+	tool/report.c \
+	tool/report.h \
+	tool/report_csv.c \
+	tool/report_json.c \
+	tool/run.c \
+	tool/run.h \
+	tool/screen.c \
+	tool/screen.h \
+	tool/top.c \
+	tool/top.h
+
+bin_PROGRAMS += sekishoctl
+sekishoctl_SOURCES = tool/sekishoctl.c
+sekishoctl_LDADD = tool/libctl.a $(SHARED)
 
 EXTRA_DIST += tool/README.md
