@@ -11,7 +11,8 @@ export DEBIAN_FRONTEND=noninteractive
 
 PACKAGES_BUILD="gcc make libc6-dev autoconf automake pkg-config
 	libpcre2-dev libiniparser-dev libsystemd-dev"
-PACKAGES_TEST="libcriterion-dev mandoc python3 procps"
+PACKAGES_TEST="libcriterion-dev mandoc python3 procps prometheus
+	python3-prometheus-client"
 PACKAGES_CI="clang llvm shellcheck xz-utils"
 PACKAGES_POSTFIX="postfix"
 

@@ -326,11 +326,14 @@ EXTRA_DIST += \
 	t/e2e/81-journal.t \
 	t/e2e/90-fuzz-replay.t \
 	t/lib/account.py \
+	t/lib/ask.py \
 	t/lib/banned.txt \
 	t/lib/chain.sh \
 	t/lib/criterion.sh \
 	t/lib/crowd.py \
+	t/lib/hostile_client.py \
 	t/lib/house.sh \
+	t/lib/http_ask.py \
 	t/lib/limit.sh \
 	t/lib/load.sh \
 	t/lib/mail.sh \
@@ -338,8 +341,6 @@ EXTRA_DIST += \
 	t/lib/raw_mta.py \
 	t/lib/smtp_load.py \
 	t/lib/smtp_send.py \
-	t/lib/status.py \
-	t/lib/status.sh \
 	t/prop/README.md
 
 # Corpora, vectors and the peers' settings are many small files.
