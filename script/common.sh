@@ -12,7 +12,7 @@ export DEBIAN_FRONTEND=noninteractive
 PACKAGES_BUILD="gcc make libc6-dev autoconf automake pkg-config
 	libpcre2-dev libiniparser-dev libsystemd-dev"
 PACKAGES_TEST="libcriterion-dev logrotate mandoc procps prometheus python3
-	strace systemd"
+	python3-prometheus-client strace systemd"
 PACKAGES_CI="clang llvm shellcheck xz-utils"
 PACKAGES_POSTFIX="postfix"
 

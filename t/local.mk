@@ -294,7 +294,9 @@ EXTRA_DIST += $(E2E_TESTS) \
 	t/lib/crowd.py \
 	t/lib/fake_status.py \
 	t/lib/grok.py \
+	t/lib/hostile_client.py \
 	t/lib/house.sh \
+	t/lib/http_ask.py \
 	t/lib/limit.sh \
 	t/lib/load.sh \
 	t/lib/mail.sh \
