@@ -96,6 +96,7 @@ t_unit_test_worker_SOURCES = \
 	t/unit/worker/edit.c \
 	t/unit/worker/hear.c \
 	t/unit/worker/journal.c \
+	t/unit/worker/keeper.c \
 	t/unit/worker/leaks.c \
 	t/unit/worker/message.c \
 	t/unit/worker/mta.c \
