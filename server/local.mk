@@ -68,6 +68,9 @@ server_libserver_a_SOURCES = \
 	server/steer.h \
 	server/supervisor.c \
 	server/supervisor.h \
+	server/supervisor_change.c \
+	server/supervisor_parts.h \
+	server/supervisor_start.c \
 	server/switches.c \
 	server/switches.h \
 	server/switches_text.c \
