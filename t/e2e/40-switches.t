@@ -120,8 +120,9 @@ rm -rf "$T/state"
 # ------------------------------------------------------------------ under load
 rm -f "$T/no.log" "$T/plain.log"
 stop_child no
-start_child no 'at eom do delay 100ms; reject'
-front "$SERVER;workers_min=4;workers_max=4;spare_min=1" no
+start_child no ''
+start_child slow 'at eom do delay 100ms; continue'
+front "$SERVER;workers_min=4;workers_max=4;spare_min=1" no slow
 number() { # COUNTER [OF-MILTER]
 	awk -v c="$1" -v m="${2:-}" 'm == "" && $1 == "counter" && $2 == c { print $3 }
 		m != "" && $1 == "milter" && $2 == m && $3 == c { print $4 }' \
