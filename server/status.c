@@ -145,22 +145,29 @@ void status_close(struct status **sp)
 
 /* --- who comes ----------------------------------------------------------- */
 
-/* A free place, or that of whoever was quiet longest; NULL: all wait. */
-static struct client *find_place(struct side *side)
+/* Whoever was quiet longest makes room; NULL: nobody could. */
+static struct client *drop_quietest(struct side *side)
 {
 	struct client *oldest = NULL;
 
 	for (unsigned i = 0; i < CLIENTS; i++) {
 		struct client *c = &side->clients[i];
 
-		if (c->fd < 0)
-			return c;
-		if (!c->is_waiting && (!oldest || c->heard < oldest->heard))
+		if (c->fd >= 0 && !c->is_waiting &&
+		    (!oldest || c->heard < oldest->heard))
 			oldest = c;
 	}
 	if (oldest)
 		client_close(oldest);
 	return oldest;
+}
+
+static struct client *find_place(struct side *side)
+{
+	for (unsigned i = 0; i < CLIENTS; i++)
+		if (side->clients[i].fd < 0)
+			return &side->clients[i];
+	return drop_quietest(side);
 }
 
 static void take_client(struct status *s, unsigned side, int fd)
@@ -185,6 +192,8 @@ static void take_clients(struct status *s, unsigned side, int listener)
 		int fd = accept4(listener, NULL, NULL,
 				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+			(void)drop_quietest(&s->sides[side]);
 		if (fd < 0)
 			return;
 		take_client(s, side, fd);

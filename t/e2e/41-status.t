@@ -152,7 +152,6 @@ memory=$(awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/$SUPERVISOR/status")
 diag "the supervisor's memory: $memory MiB"
 ok "... without much memory of the supervisor" test "$memory" -lt 100
 exec {SILENT_IN}>&- {FLOOD_IN}>&-
-wait
 
 hostile garbage 300
 is "garbage" "$?" 0
