@@ -14,6 +14,7 @@ PACKAGES_BUILD="gcc make libc6-dev autoconf automake pkg-config
 PACKAGES_TEST="libcriterion-dev mandoc python3 procps"
 PACKAGES_CI="clang llvm shellcheck xz-utils"
 PACKAGES_POSTFIX="postfix"
+PACKAGES_BENCH="libmilter-dev python3 procps strace"
 
 say() { printf '==> %s\n' "$*"; }
 die() {

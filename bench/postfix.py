@@ -1,0 +1,2 @@
+def scenario(bench):
+    """later"""
