@@ -132,7 +132,7 @@ int main(int argc, char **argv)
 		perror(argv[3]);
 		return 1;
 	}
-	umask(0177);
+	umask(0111); /* a Postfix is another user */
 	if (smfi_setconn(argv[1]) != MI_SUCCESS ||
 	    smfi_register(milter) != MI_SUCCESS) {
 		fprintf(stderr, "null_milter: %s: not taken\n", argv[1]);

@@ -272,7 +272,7 @@ def burst(bench):
 def spared(bench):
     """a condition spares one of 4 children for 80 % of the sessions"""
     load = {"concurrency": 8, "sessions": 500, "stranger": 5}
-    condition = "condition = client_addr in 198.51.100.0/24"
+    condition = "when = client_addr in 198.51.100.0/24"
     ways = []
     for name, lines in (("all", ()), ("spared", (condition,))):
         children = [bench.stage.null_child() for _ in range(4)]

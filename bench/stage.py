@@ -131,7 +131,9 @@ class Way:
                  f"spool_directory = {self.stage.work}/spool", *self.server]
         for i, child in enumerate(self.children):
             lines += [f"[milter child{i + 1}]", f"socket = {child.address}",
-                      f"order = {self.order}", *self.milters[i]]
+                      *self.milters[i]]
+            if not any(line.startswith("order") for line in self.milters[i]):
+                lines.append(f"order = {self.order}")
         return lines + list(self.extra)
 
     def is_ready(self):
@@ -155,7 +157,7 @@ class Way:
     def targets(self):
         """What the MTA has in its list."""
         if self.order:
-            return [self.address]
+            return [self.address.split()[0]]
         return [child.address for child in self.children]
 
     def workers(self):
