@@ -68,6 +68,18 @@ def memory_of(pid):
     return out
 
 
+def own_memory_of(pid):
+    """Private dirty memory but for the shared board, KiB."""
+    total, is_board = 0, False
+    with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as f:
+        for line in f:
+            if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+                is_board = "/memfd:" in line
+            elif line.startswith("Private_Dirty:") and not is_board:
+                total += int(line.split()[1])
+    return total
+
+
 def meminfo(word="MemAvailable"):
     with open("/proc/meminfo", encoding="ascii") as f:
         for line in f:

@@ -202,9 +202,8 @@ def sleepers(bench):
 
 
 def worker_memory(way):
-    """Median PSS and private dirty of the workers, KiB, and the largest."""
-    all_ = sorted(machine.memory_of(pid)["Private_Dirty"]
-                  for pid in way.workers())
+    """Median of the workers' own memory, and the largest, KiB."""
+    all_ = sorted(machine.own_memory_of(pid) for pid in way.workers())
     return all_[len(all_) // 2], all_[-1]
 
 
@@ -224,7 +223,8 @@ def large(bench):
     runs = bench.interleave(ways, bench.rounds(5),
                             {"concurrency": 4, "sessions": 60,
                              "size": 5 * MIB})
-    memory = ["Private memory of a worker, KiB, median (largest):", ""]
+    memory = ["Own memory of a worker (without the board), KiB, median "
+              "(largest):", ""]
     for way in ways:
         if way.order:
             b, a = before[way.name], worker_memory(way)
