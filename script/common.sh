@@ -15,6 +15,7 @@ PACKAGES_TEST="libcriterion-dev logrotate mandoc procps prometheus python3
 	python3-prometheus-client strace systemd"
 PACKAGES_CI="clang llvm shellcheck xz-utils"
 PACKAGES_POSTFIX="postfix"
+PACKAGES_BENCH="libmilter-dev python3 procps strace"
 
 say() { printf '==> %s\n' "$*"; }
 die() {
