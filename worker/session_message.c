@@ -126,10 +126,22 @@ void session_refuse_message(struct session *s, const struct verdict *v)
 	s->place = PLACE_OVER;
 }
 
+/* How far the message at hand has come. */
+static enum stage stage_reached(const struct session *s)
+{
+	if (s->place == PLACE_BODY)
+		return STAGE_BODY;
+	if (s->place == PLACE_HEADERS)
+		return STAGE_HEADER;
+	return s->chain.event < STAGE_HEADER ? s->chain.event : STAGE_MAIL;
+}
+
 /* The MTA took the message back, or went away. */
 void session_abort_message(struct session *s)
 {
-	const struct verdict none = { .kind = VERDICT_CONTINUE, .by = -1 };
+	const struct verdict none = { .kind = VERDICT_CONTINUE,
+				      .by = -1,
+				      .stage = stage_reached(s) };
 
 	if (s->place < PLACE_ENVELOPE)
 		return;

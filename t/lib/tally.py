@@ -64,14 +64,19 @@ def read_mta(path):
         m = json.loads(line)
         begun = any(s["stage"] == "mail" for s in m["stages"])
         seen[("counter", "messages")] += begun
-        if m["verdict"] != "failure":
+        # All recipients refused: the MTA takes the message back.
+        if m["verdict"] == "reject" and m["stage"] == "rcpt":
+            seen[("outcome", "abort")] += 1
+        elif m["verdict"] != "failure":
             seen[("outcome", m["verdict"])] += 1
         for s in m["stages"]:
-            if s["stage"] == "rcpt" and s["answer"] == "continue":
-                seen[("counter", "recipients")] += 1
-            elif s["stage"] == "rcpt" and s["answer"] in (
-                    "reject", "tempfail", "reply"):
-                seen[("counter", "recipients_refused")] += 1
+            if s["stage"] != "rcpt" or s["answer"] == "none":
+                continue
+            good = s["answer"] == "continue"
+            seen[("counter", "recipients" if good else
+                  "recipients_refused")] += 1
+            if s["answer"] == "discard":
+                break  # of the message: the rest is not counted
     return seen
 
 
