@@ -55,7 +55,9 @@ t_unit_test_shared_SOURCES = \
 	t/unit/shared/cond_match.c \
 	t/unit/shared/cond_parse.c \
 	t/unit/shared/conf.c \
+	t/unit/shared/conf_change.c \
 	t/unit/shared/endpoint.c \
+	t/unit/shared/endpoint_cache.c \
 	t/unit/shared/facts.c \
 	t/unit/shared/header_list.c \
 	t/unit/shared/header_list_model.c \
@@ -109,6 +111,9 @@ UNIT_TESTS += t/unit/test_server
 t_unit_test_server_SOURCES = \
 	$(UNIT_SUPPORT) \
 	t/unit/server/background.c \
+	t/unit/server/cells.c \
+	t/unit/server/handover.c \
+	t/unit/server/inherit.c \
 	t/unit/server/limits.c \
 	t/unit/server/listen.c \
 	t/unit/server/notify.c \
@@ -215,6 +220,9 @@ E2E_TESTS = \
 	t/e2e/37-recipients.t \
 	t/e2e/38-rules.t \
 	t/e2e/39-tables-and-limits.t \
+	t/e2e/44-reload.t \
+	t/e2e/45-upgrade.t \
+	t/e2e/46-socket-activation.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
@@ -280,6 +288,9 @@ EXTRA_DIST += \
 	t/e2e/37-recipients.t \
 	t/e2e/38-rules.t \
 	t/e2e/39-tables-and-limits.t \
+	t/e2e/44-reload.t \
+	t/e2e/45-upgrade.t \
+	t/e2e/46-socket-activation.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
@@ -310,6 +321,7 @@ EXTRA_DIST += \
 	t/e2e/90-fuzz-replay.t \
 	t/lib/account.py \
 	t/lib/banned.txt \
+	t/lib/board.py \
 	t/lib/chain.sh \
 	t/lib/criterion.sh \
 	t/lib/crowd.py \

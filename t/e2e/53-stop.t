@@ -28,7 +28,7 @@ ready
 is "the pid file tells our pid" "$(cat "$T/pid")" "${PID[sekishod]}"
 kill -HUP "${PID[sekishod]}"
 ok "SIGHUP is answered in words" wait_for 5 \
-	in_file 'SIGHUP changes nothing: settings are read at start' \
+	in_file 'settings read again, generation 2: nothing changed' \
 	"$SEKISHO_LOG"
 kill -USR1 "${PID[sekishod]}"
 ok "SIGUSR1 too" wait_for 5 in_file 'SIGUSR1 changes nothing' "$SEKISHO_LOG"
