@@ -57,7 +57,9 @@ t_unit_test_shared_SOURCES = \
 	t/unit/shared/cond_match.c \
 	t/unit/shared/cond_parse.c \
 	t/unit/shared/conf.c \
+	t/unit/shared/conf_change.c \
 	t/unit/shared/endpoint.c \
+	t/unit/shared/endpoint_cache.c \
 	t/unit/shared/facts.c \
 	t/unit/shared/header_list.c \
 	t/unit/shared/header_list_model.c \
@@ -117,7 +119,10 @@ UNIT_TESTS += t/unit/test_server
 t_unit_test_server_SOURCES = \
 	$(UNIT_SUPPORT) \
 	t/unit/server/background.c \
+	t/unit/server/cells.c \
+	t/unit/server/handover.c \
 	t/unit/server/http.c \
+	t/unit/server/inherit.c \
 	t/unit/server/limits.c \
 	t/unit/server/listen.c \
 	t/unit/server/metrics.c \
@@ -240,6 +245,9 @@ E2E_TESTS = \
 	t/e2e/41-status.t \
 	t/e2e/42-metrics.t \
 	t/e2e/43-breaker.t \
+	t/e2e/44-reload.t \
+	t/e2e/45-upgrade.t \
+	t/e2e/46-socket-activation.t \
 	t/e2e/47-connections.t \
 	t/e2e/48-sekishoctl-check.t \
 	t/e2e/48-sekishoctl-top.t \
@@ -290,6 +298,7 @@ EXTRA_DIST += $(E2E_TESTS) \
 	t/lib/account.py \
 	t/lib/ask.py \
 	t/lib/banned.txt \
+	t/lib/board.py \
 	t/lib/chain.sh \
 	t/lib/criterion.sh \
 	t/lib/crowd.py \
