@@ -11,9 +11,11 @@ export DEBIAN_FRONTEND=noninteractive
 
 PACKAGES_BUILD="gcc make libc6-dev autoconf automake pkg-config
 	libpcre2-dev libiniparser-dev libsystemd-dev"
-PACKAGES_TEST="libcriterion-dev mandoc python3 procps"
+PACKAGES_TEST="libcriterion-dev logrotate mandoc procps prometheus python3
+	python3-prometheus-client strace systemd"
 PACKAGES_CI="clang llvm shellcheck xz-utils"
 PACKAGES_POSTFIX="postfix"
+PACKAGES_BENCH="libmilter-dev python3 procps strace"
 
 say() { printf '==> %s\n' "$*"; }
 die() {

@@ -1,9 +1,8 @@
-#include <stdio.h>
-#include <string.h>
-
 #include "server/answer.h"
 #include "server/metrics.h"
 #include "shared/clock.h"
+
+#define ENDPOINT_TEXT 400
 
 /* A counter of the board with a name and a sentence of its own. */
 struct counter_row {
@@ -262,31 +261,22 @@ static void add_latency(const struct status_view *v, const struct metrics *m,
 	}
 }
 
-/* A socket that is named twice is one, with all its connections. */
 static void add_connections(const struct status_view *v,
 			    const struct metrics *m, size_t milter)
 {
 	const struct conf_sockets *c = &v->conf->milters[milter].socket;
-	char texts[CONF_SOCKETS_MAX][400];
 	unsigned held[CONF_SOCKETS_MAX];
+	char text[ENDPOINT_TEXT];
 
 	(void)board_held(v->board, answer_cell(v, milter), held);
 	for (unsigned i = 0; i < c->count && i < CONF_SOCKETS_MAX; i++) {
-		endpoint_print(&c->at[i], texts[i], sizeof(texts[i]));
-		for (unsigned k = 0; k < i; k++)
-			if (strcmp(texts[k], texts[i]) == 0) {
-				held[k] += held[i];
-				*texts[i] = '\0';
-			}
-	}
-	for (unsigned i = 0; i < c->count && i < CONF_SOCKETS_MAX; i++) {
 		const struct metrics_label labels[METRICS_LABELS] = {
 			{ "milter", name_of(v, milter) },
-			{ "socket", texts[i] },
+			{ "socket", text },
 		};
 
-		if (*texts[i])
-			metrics_sample(m, labels, held[i]);
+		endpoint_print(&c->at[i], text, sizeof(text));
+		metrics_sample(m, labels, held[i]);
 	}
 }
 

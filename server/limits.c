@@ -17,10 +17,13 @@
 #define CHILD_FDS      2
 /* Process ids that are for the rest of the machine. */
 #define PIDS_OF_OTHERS 512
+/* Connections of a reserve worker: it is content with fewer. */
+#define RESERVE_FDS 1000
 
 static uint64_t fds_of_supervisor(const struct limits_wish *w)
 {
-	return (uint64_t)SUPERVISOR_FDS + w->listeners + w->workers_max;
+	return (uint64_t)SUPERVISOR_FDS + w->listeners + w->workers_max +
+	       w->reserve;
 }
 
 static uint64_t fds_of_worker(const struct limits_wish *w)
@@ -29,12 +32,20 @@ static uint64_t fds_of_worker(const struct limits_wish *w)
 	       (uint64_t)CHILD_FDS * w->milters;
 }
 
+static uint64_t fds_of_reserve(const struct limits_wish *w)
+{
+	return w->reserve ? (uint64_t)WORKER_FDS + w->listeners + RESERVE_FDS :
+			    0;
+}
+
 void limits_raise(const struct limits_wish *wish)
 {
 	uint64_t a = fds_of_supervisor(wish), b = fds_of_worker(wish);
+	uint64_t c = fds_of_reserve(wish);
 	rlim_t need = a > b ? a : b;
 	struct rlimit r;
 
+	need = need > c ? need : c;
 	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= need)
 		return;
 	/* First what root may do, then what everybody may. */
@@ -171,15 +182,16 @@ unsigned limits_cap(const struct limits *l, const struct limits_wish *wish,
 		    struct buf *words, bool *short_out)
 {
 	unsigned workers = wish->workers_max;
+	unsigned others = 1 + wish->reserve; /* the supervisor, too */
 
 	*short_out = false;
 	cut(&workers, l->nofile, fds_of_supervisor(wish) - wish->workers_max,
 	    "limit of open files (RLIMIT_NOFILE)", words, short_out);
-	cut(&workers, l->nproc, 1, "limit of processes (RLIMIT_NPROC)", words,
-	    short_out);
-	cut(&workers, l->pid_max, PIDS_OF_OTHERS,
+	cut(&workers, l->nproc, others, "limit of processes (RLIMIT_NPROC)",
+	    words, short_out);
+	cut(&workers, l->pid_max, PIDS_OF_OTHERS + wish->reserve,
 	    "process ids of the machine (kernel.pid_max)", words, short_out);
-	cut(&workers, l->pids_free, 1,
+	cut(&workers, l->pids_free, others,
 	    "processes left in the control group (pids.max)", words,
 	    short_out);
 	if (workers < wish->workers_max)
@@ -209,7 +221,7 @@ void limits_print(const struct limits *l, const struct limits_wish *wish,
 {
 	buf_printf(words,
 		   "needed: %u processes, %llu open files in the supervisor, %llu in a worker; the machine has:",
-		   wish->workers_max + 1,
+		   wish->workers_max + wish->reserve + 1,
 		   (unsigned long long)fds_of_supervisor(wish),
 		   (unsigned long long)fds_of_worker(wish));
 	print_one(words, "open files", l->nofile);

@@ -27,6 +27,7 @@ struct limits_wish {
 	unsigned workers_max;
 	unsigned listeners;
 	unsigned milters;
+	unsigned reserve; /* workers above workers_max */
 };
 
 /*

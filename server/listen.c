@@ -167,12 +167,30 @@ static bool bind_and_listen(int fd, const struct conf_listen *c, unsigned i)
 	return listen(fd, SOMAXCONN) == 0 || fail(&c->endpoint, "listen");
 }
 
-static bool open_one(struct listen *l, const struct conf_listeners *list,
-		     size_t entry, unsigned i)
+/* What lies at its path now belongs to the socket just bound. */
+static void remember_path(const struct endpoint *e, struct inherited *one)
 {
-	const struct conf_listen *c = &list->at[entry];
-	size_t at = l->count;
 	struct stat st;
+
+	if (e->kind != ENDPOINT_UNIX || lstat(e->path, &st) != 0)
+		return;
+	one->dev = st.st_dev;
+	one->ino = st.st_ino;
+}
+
+static void add(struct listen *l, size_t entry, const struct inherited *one)
+{
+	l->fds[l->count] = one->fd;
+	l->entry[l->count] = entry;
+	l->foreign[l->count] = one->foreign;
+	l->dev[l->count] = one->dev;
+	l->ino[l->count] = one->ino;
+	l->count++;
+}
+
+static bool open_one(const struct conf_listen *c, unsigned i,
+		     struct inherited *one_out)
+{
 	int fd;
 
 	fd = socket(c->endpoint.addr[i].any.sa_family,
@@ -183,44 +201,59 @@ static bool open_one(struct listen *l, const struct conf_listeners *list,
 		close(fd);
 		return false;
 	}
-	l->fds[at] = fd;
-	l->entry[at] = entry;
-	if (c->endpoint.kind == ENDPOINT_UNIX &&
-	    lstat(c->endpoint.path, &st) == 0) {
-		l->dev[at] = st.st_dev;
-		l->ino[at] = st.st_ino;
-	}
-	l->count++;
+	*one_out = (struct inherited){ .fd = fd };
+	remember_path(&c->endpoint, one_out);
 	return true;
 }
 
 static bool open_entry(struct listen *l, const struct conf_listeners *list,
-		       size_t entry)
+		       size_t entry, struct inherit *from)
 {
 	const struct endpoint *e = &list->at[entry].endpoint;
+	bool is_clear = e->kind != ENDPOINT_UNIX;
 
 	if (!e->addr_count)
 		return refuse(e, "it has no address");
-	if (e->kind == ENDPOINT_UNIX &&
-	    (!listen_check_directory(e->path) || !clear_path(e)))
-		return false;
-	for (unsigned i = 0; i < e->addr_count; i++)
-		if (!open_one(l, list, entry, i))
-			return false;
+	for (unsigned i = 0; i < e->addr_count; i++) {
+		struct inherited one;
+
+		if (!from || !inherit_take(from, &e->addr[i], &one)) {
+			is_clear = is_clear ||
+				   (listen_check_directory(e->path) &&
+				    clear_path(e));
+			if (!is_clear || !open_one(&list->at[entry], i, &one))
+				return false;
+		}
+		add(l, entry, &one);
+	}
 	return true;
 }
 
-bool listen_open(struct listen *l, const struct conf_listeners *list)
+bool listen_open(struct listen *l, const struct conf_listeners *list,
+		 struct inherit *from)
 {
 	bool ok = true;
 
 	*l = (struct listen){ 0 };
 	/* All of them are tried, so that all problems are told at once. */
 	for (size_t i = 0; i < list->count; i++)
-		ok = open_entry(l, list, i) && ok;
+		ok = open_entry(l, list, i, from) && ok;
+	if (!ok && from && from->go_on && l->count)
+		return true;
 	if (!ok)
 		listen_close(l, list);
 	return ok;
+}
+
+void listen_hand_over(const struct listen *l, struct inherit *to)
+{
+	for (size_t i = 0; i < l->count && to->count < INHERIT_MAX; i++)
+		to->at[to->count++] = (struct inherited){
+			.fd = l->fds[i],
+			.foreign = l->foreign[i],
+			.dev = l->dev[i],
+			.ino = l->ino[i],
+		};
 }
 
 bool listen_has_waiting(const struct listen *l)
@@ -254,10 +287,11 @@ void listen_close(struct listen *l, const struct conf_listeners *list)
 	for (size_t i = 0; i < l->count; i++) {
 		const struct endpoint *e = &list->at[l->entry[i]].endpoint;
 
-		if (e->kind == ENDPOINT_UNIX)
+		if (e->kind == ENDPOINT_UNIX && !l->foreign[i])
 			remove_path(l, i, e->path);
 		/* Busy workers hold it open too: close alone ends nothing. */
-		(void)shutdown(l->fds[i], SHUT_RDWR);
+		if (!l->foreign[i])
+			(void)shutdown(l->fds[i], SHUT_RDWR);
 		close(l->fds[i]);
 	}
 	l->count = 0;

@@ -14,12 +14,22 @@ server_libserver_a_SOURCES = \
 	server/answer_why.c \
 	server/answer_wish.c \
 	server/answer_workers.c \
+	server/aside.c \
+	server/aside.h \
 	server/background.c \
 	server/background.h \
+	server/cells.c \
+	server/cells.h \
 	server/client.c \
 	server/client.h \
+	server/descriptors.c \
+	server/descriptors.h \
+	server/handover.c \
+	server/handover.h \
 	server/http.c \
 	server/http.h \
+	server/inherit.c \
+	server/inherit.h \
 	server/limits.c \
 	server/limits.h \
 	server/listen.c \
@@ -30,6 +40,8 @@ server_libserver_a_SOURCES = \
 	server/milter_seen.h \
 	server/notify.c \
 	server/notify.h \
+	server/overload.c \
+	server/overload.h \
 	server/past.c \
 	server/past.h \
 	server/peer.c \
@@ -38,8 +50,14 @@ server_libserver_a_SOURCES = \
 	server/pool.h \
 	server/priv.c \
 	server/priv.h \
+	server/probe.c \
+	server/probe.h \
+	server/reload.c \
+	server/reload.h \
 	server/request.c \
 	server/request.h \
+	server/settings.c \
+	server/settings.h \
 	server/slots.c \
 	server/slots.h \
 	server/spawn.c \
@@ -50,9 +68,14 @@ server_libserver_a_SOURCES = \
 	server/steer.h \
 	server/supervisor.c \
 	server/supervisor.h \
+	server/supervisor_change.c \
+	server/supervisor_parts.h \
+	server/supervisor_start.c \
 	server/switches.c \
 	server/switches.h \
 	server/switches_text.c \
+	server/upgrade.c \
+	server/upgrade.h \
 	server/why.c \
 	server/why.h
 server_libserver_a_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS)

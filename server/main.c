@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +17,13 @@
 #include <unistd.h>
 
 #include "server/background.h"
+#include "server/descriptors.h"
+#include "server/handover.h"
+#include "server/inherit.h"
 #include "server/limits.h"
+#include "server/overload.h"
 #include "server/priv.h"
+#include "server/settings.h"
 #include "server/supervisor.h"
 #include "shared/arena.h"
 #include "shared/conf.h"
@@ -36,7 +42,6 @@
 #define VERSION_TEXT "unversioned"
 #endif
 
-#define CONF_CEILING  (64u * 1024 * 1024)
 #define WORDS_CEILING (16u * 1024 * 1024)
 
 /* Told to the world; listed in sekishod(8). */
@@ -97,15 +102,70 @@ static bool parse_options(int argc, char **argv, struct options *o)
 	return optind == argc;
 }
 
+/* What we were given at birth: sockets, or all that a supervisor has. */
+struct given {
+	struct arena arena;
+	struct inherit sockets;
+	struct handover handover;
+	bool is_upgrade;
+};
+
 /* A descriptor 0 to 2 that is closed would soon be somebody's socket. */
-static void tidy_descriptors(void)
+static void fill_standard_descriptors(void)
 {
 	int fd;
 
 	do {
 		fd = open("/dev/null", O_RDWR);
 	} while (fd >= 0 && fd <= 2);
-	closefrom(3);
+	if (fd > 2)
+		close(fd);
+}
+
+static void take_sockets(struct given *g)
+{
+	const struct inherit *from = &g->handover.sockets;
+
+	for (size_t i = 0; i < from->count; i++)
+		if (!inherit_add(&g->sockets, &from->at[i]))
+			log_error("upgrade: descriptor %d is no listening socket",
+				  from->at[i].fd);
+	g->sockets.go_on = true;
+}
+
+/* Whoever started us may have left anything open. */
+static bool close_the_rest(struct given *g)
+{
+	const struct handover *h = &g->handover;
+	size_t n = 0, max = g->sockets.count + h->worker_count + 3;
+	int *keep = arena_take_n(&g->arena, max, sizeof(*keep));
+
+	if (!keep)
+		return false;
+	for (size_t i = 0; i < g->sockets.count; i++)
+		keep[n++] = g->sockets.at[i].fd;
+	if (g->is_upgrade) {
+		for (unsigned i = 0; i < h->worker_count; i++)
+			keep[n++] = h->workers[i].fd;
+		keep[n++] = h->control_fd;
+		keep[n++] = h->numbers_fd;
+		keep[n++] = h->pid_fd;
+	}
+	descriptors_close_all_but(keep, n);
+	return true;
+}
+
+static bool tidy_descriptors(struct given *g)
+{
+	arena_init(&g->arena, 2 * HANDOVER_CEILING);
+	fill_standard_descriptors();
+	inherit_begin(&g->sockets);
+	g->is_upgrade = handover_begin(&g->arena, &g->handover);
+	if (g->is_upgrade)
+		take_sockets(g);
+	else
+		g->handover = (struct handover){ .pid_fd = -1 };
+	return close_the_rest(g);
 }
 
 static void print_problems(const struct conf_problems *problems)
@@ -133,7 +193,8 @@ static void print_settings(const struct conf *conf)
 static void print_limits(const struct conf *conf, bool as_root)
 {
 	struct limits_wish wish = { conf->workers_max, 0,
-				    (unsigned)conf->milter_count };
+				    (unsigned)conf->milter_count,
+				    OVERLOAD_RESERVE };
 	struct limits l;
 	struct buf words;
 	bool is_short;
@@ -166,15 +227,43 @@ static enum exit_code check(const struct options *o, const struct conf *conf)
 	return EXIT_OK;
 }
 
-static enum exit_code serve(const struct options *o, const struct conf *conf)
+/* Relative paths end where the background begins: it changes to /. */
+static bool make_absolute(const char **path, char room[PATH_MAX])
+{
+	char here[PATH_MAX];
+
+	if (**path == '/')
+		return true;
+	if (!getcwd(here, sizeof(here)) ||
+	    snprintf(room, PATH_MAX, "%s/%s", here, *path) >= PATH_MAX)
+		return false;
+	*path = room;
+	return true;
+}
+
+/* The arena becomes the supervisor's. */
+static enum exit_code serve(const struct options *o, const struct conf *conf,
+			    struct arena *arena, struct given *g)
 {
 	struct supervisor_how how = { .conf = conf,
+				      .arena = arena,
 				      .conf_path = o->conf,
 				      .version = VERSION_TEXT,
-				      .in_background = !o->foreground,
+				      .sockets = &g->sockets,
+				      .foreground = o->foreground,
+				      .handover = g->is_upgrade ?
+							  &g->handover :
+							  NULL,
+				      .in_background = !o->foreground &&
+						       !g->is_upgrade,
 				      .tell_ready = -1 };
+	char room[PATH_MAX];
 
-	if (!o->foreground && !background_begin(EXIT_START, &how.tell_ready))
+	if (!make_absolute(&how.conf_path, room)) {
+		log_error("the path of \"%s\" is too long", o->conf);
+		return EXIT_START;
+	}
+	if (how.in_background && !background_begin(EXIT_START, &how.tell_ready))
 		return EXIT_START;
 	return supervisor_run(&how) ? EXIT_OK : EXIT_START;
 }
@@ -183,15 +272,19 @@ int main(int argc, char **argv)
 {
 	struct conf_problems problems;
 	const struct conf *conf;
+	struct given given;
 	struct options o;
 	struct arena arena;
 	enum exit_code code;
 
-	tidy_descriptors();
+	(void)log_open(LOG_SINK_STDERR, "sekishod", LOG_MAIL, NULL);
+	if (!tidy_descriptors(&given)) {
+		log_error("no memory");
+		return EXIT_START;
+	}
 	/* A file at its limit (LimitFSIZE=) is an error to report, not death. */
 	(void)signal(SIGXFSZ, SIG_IGN);
 	umask(077);
-	log_open(LOG_SINK_STDERR, "sekishod", LOG_MAIL);
 	if (!parse_options(argc, argv, &o)) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
@@ -200,7 +293,7 @@ int main(int argc, char **argv)
 		fputs(o.help ? usage : "sekishod " VERSION_TEXT "\n", stdout);
 		return EXIT_OK;
 	}
-	arena_init(&arena, CONF_CEILING);
+	arena_init(&arena, SETTINGS_CEILING);
 	conf = conf_read(&arena, o.conf, &problems);
 	if (!conf) {
 		print_problems(&problems);
@@ -208,8 +301,9 @@ int main(int argc, char **argv)
 	} else if (o.check || o.print) {
 		code = check(&o, conf);
 	} else {
-		code = serve(&o, conf);
+		code = serve(&o, conf, &arena, &given);
 	}
 	arena_deinit(&arena);
+	arena_deinit(&given.arena);
 	return (int)code;
 }

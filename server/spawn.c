@@ -11,12 +11,13 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "server/background.h"
+#include "server/descriptors.h"
 #include "server/notify.h"
 #include "shared/log.h"
+#include "shared/table.h"
 #include "worker/worker.h"
 
 #define NOTE_MAX (sizeof(struct worker_note_wish) + LIST_COUNT * BOARD_LIST_MAX)
@@ -41,6 +42,12 @@ void spawn_deinit(struct spawn *s)
 	s->rows = NULL;
 }
 
+/* Slots below this one are for ordinary workers. */
+static unsigned ordinary(const struct spawn *s)
+{
+	return s->slots - s->reserve;
+}
+
 /* --- forking ------------------------------------------------------------ */
 
 /*
@@ -51,7 +58,7 @@ void spawn_deinit(struct spawn *s)
 static void set_signals(void)
 {
 	static const int ignored[] = { SIGINT, SIGQUIT, SIGHUP, SIGPIPE,
-				       SIGUSR1 };
+				       SIGUSR1, SIGUSR2 };
 	sigset_t blocked;
 
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
@@ -62,31 +69,30 @@ static void set_signals(void)
 	sigprocmask(SIG_SETMASK, &blocked, NULL);
 }
 
-/* Also where the kernel, or a container's filter, does not know the call. */
-static void close_between(int first, int last)
-{
-	if (last < first || close_range((unsigned)first, (unsigned)last, 0) == 0)
-		return;
-	for (int fd = first; fd <= last; fd++)
-		close(fd);
-}
-
 /*
- * Other workers' pairs above all: while we held one, that worker could not
- * see the supervisor's end.  The log gets a socket of its own, or a number
- * that it believes to be its own could become an MTA's connection.
+ * A worker has what it needs, by name; all else is closed: other workers'
+ * pairs above all, for while we held one, that worker could not see the
+ * supervisor's end.  The log gets a socket of its own, or a number that it
+ * believes to be its own could become an MTA's connection.
  */
 static void close_foreign(const struct spawn *s, int own)
 {
-	if (s->conf->log != LOG_SINK_STDERR)
-		closelog();
-	/* Opened as root: whoever holds it names what an init script kills. */
-	if (s->pid_fd >= 0)
-		close(s->pid_fd);
-	close_between(s->first_private_fd, own - 1);
-	closefrom(own + 1);
-	if (s->conf->log != LOG_SINK_STDERR)
-		log_open(s->conf->log, "sekishod", s->conf->syslog_facility);
+	int keep[LISTEN_FDS_MAX + 2 * CONF_TABLES_MAX + 4];
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->listen->count; i++)
+		keep[n++] = s->listen->fds[i];
+	for (size_t i = 0; i < s->conf->table_count; i++)
+		n += table_descriptors(s->conf->tables[i].table, &keep[n]);
+	keep[n++] = board_control_fd(s->board);
+	keep[n++] = board_numbers_fd(s->board);
+	keep[n++] = s->hungry_fd;
+	keep[n++] = own;
+	log_close();
+	descriptors_close_all_but(keep, n);
+	/* A file that cannot be opened now is tried again with each line. */
+	(void)log_open(s->conf->log, "sekishod", s->conf->syslog_facility,
+		       s->conf->log_file);
 }
 
 _Noreturn static void become_worker(const struct spawn *s, unsigned slot,
@@ -96,11 +102,15 @@ _Noreturn static void become_worker(const struct spawn *s, unsigned slot,
 		.conf = s->conf,
 		.listen_fds = s->listen->fds,
 		.listen_of_fd = s->listen->entry,
+		.listen_foreign = s->listen->foreign,
 		.listen_count = s->listen->count,
+		.cells = s->cells,
+		.settings = s->settings,
 		.board = s->board,
 		.slot = slot,
 		.supervisor_fd = own,
 		.hungry_fd = s->hungry_fd,
+		.is_reserve = slot >= ordinary(s),
 	};
 
 	set_signals();
@@ -117,9 +127,10 @@ _Noreturn static void become_worker(const struct spawn *s, unsigned slot,
 	worker_main(&env);
 }
 
-static bool find_free(const struct spawn *s, unsigned *slot_out)
+static bool find_free(const struct spawn *s, unsigned from, unsigned until,
+		      unsigned *slot_out)
 {
-	for (unsigned i = 0; i < s->slots; i++)
+	for (unsigned i = from; i < until; i++)
 		if (!s->rows[i].pid) {
 			*slot_out = i;
 			return true;
@@ -138,31 +149,14 @@ static bool fork_failed(struct spawn *s, const char *what)
 	return false;
 }
 
-bool spawn_keep_private(int *fd, int first)
-{
-	int higher;
-
-	if (*fd < 0 || *fd >= first)
-		return *fd >= 0;
-	higher = fcntl(*fd, F_DUPFD_CLOEXEC, first);
-	if (higher < 0)
-		return false;
-	close(*fd);
-	*fd = higher;
-	return true;
-}
-
 static bool make_pair(struct spawn *s, unsigned slot, int ends_out[2])
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.u64 = slot };
-	int first = s->first_private_fd;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC,
 		       0, ends_out) != 0)
 		return fork_failed(s, "socketpair");
-	if (spawn_keep_private(&ends_out[0], first) &&
-	    spawn_keep_private(&ends_out[1], first) &&
-	    epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, ends_out[0], &e) == 0)
+	if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, ends_out[0], &e) == 0)
 		return true;
 	fork_failed(s, "its pair of sockets");
 	close(ends_out[0]);
@@ -170,16 +164,14 @@ static bool make_pair(struct spawn *s, unsigned slot, int ends_out[2])
 	return false;
 }
 
-bool spawn_one(struct spawn *s)
+static bool spawn_into(struct spawn *s, unsigned slot)
 {
-	struct spawn_row *row;
-	unsigned slot;
+	struct spawn_row *row = &s->rows[slot];
 	int ends[2];
 	pid_t pid;
 
-	if (!find_free(s, &slot) || !make_pair(s, slot, ends))
+	if (!make_pair(s, slot, ends))
 		return false;
-	row = &s->rows[slot];
 	row->generation++;
 	board_slot_reset(board_slot(s->board, slot), row->generation);
 	board_note_state(board_slot(s->board, slot), SLOT_STARTING);
@@ -197,10 +189,27 @@ bool spawn_one(struct spawn *s)
 	row->fd = ends[0];
 	row->told = false;
 	row->killed = false;
+	row->settings = s->settings;
 	s->alive++;
+	board_count(s->board, slot, COUNT_WORKER_STARTS, 1);
 	if (pace_well(&s->forks))
 		log_info("workers can be started again");
 	return true;
+}
+
+bool spawn_one(struct spawn *s)
+{
+	unsigned slot;
+
+	return find_free(s, 0, ordinary(s), &slot) && spawn_into(s, slot);
+}
+
+bool spawn_reserve(struct spawn *s)
+{
+	unsigned slot;
+
+	return find_free(s, ordinary(s), s->slots, &slot) &&
+	       spawn_into(s, slot);
 }
 
 uint64_t spawn_paused_until(const struct spawn *s, uint64_t now)
@@ -211,7 +220,67 @@ uint64_t spawn_paused_until(const struct spawn *s, uint64_t now)
 	return until > now ? until : 0;
 }
 
+static void close_row(struct spawn_row *row)
+{
+	if (row->fd >= 0)
+		close(row->fd); /* leaves the epoll by itself */
+	row->fd = -1;
+}
+
+static bool adopt_one(struct spawn *s, const struct handover_worker *w)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u64 = w->slot };
+	struct spawn_row *row;
+
+	if (w->slot >= s->slots || s->rows[w->slot].pid)
+		return false;
+	row = &s->rows[w->slot];
+	*row = (struct spawn_row){ .pid = w->pid,
+				   .fd = w->fd > 2 ? w->fd : -1,
+				   .generation = w->generation,
+				   .settings = w->settings };
+	s->alive++;
+	if (row->fd < 0)
+		return true;
+	(void)fcntl(row->fd, F_SETFD, FD_CLOEXEC);
+	if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, row->fd, &e) != 0)
+		close_row(row); /* it takes that for our end, and leaves */
+	return true;
+}
+
+void spawn_adopt(struct spawn *s, const struct handover_worker *workers,
+		 unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (!adopt_one(s, &workers[i]) && workers[i].fd > 2)
+			close(workers[i].fd);
+}
+
+unsigned spawn_hand_over(const struct spawn *s, struct handover_worker *out)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->slots; i++) {
+		const struct spawn_row *row = &s->rows[i];
+
+		if (row->pid)
+			out[n++] = (struct handover_worker){
+				.slot = i,
+				.pid = row->pid,
+				.fd = row->fd < 0 ? 0 : row->fd,
+				.generation = row->generation,
+				.settings = row->settings,
+			};
+	}
+	return n;
+}
+
 /* --- counting and telling ----------------------------------------------- */
+
+static bool is_older(const struct spawn *s, unsigned slot)
+{
+	return s->rows[slot].pid && s->rows[slot].settings != s->settings;
+}
 
 static uint32_t state_of(const struct spawn *s, unsigned slot)
 {
@@ -221,14 +290,16 @@ static uint32_t state_of(const struct spawn *s, unsigned slot)
 
 void spawn_count(const struct spawn *s, struct pool_seen *seen_out)
 {
-	*seen_out = (struct pool_seen){ .alive = s->alive };
-	for (unsigned i = 0; i < s->slots; i++) {
+	*seen_out = (struct pool_seen){ 0 };
+	for (unsigned i = 0; i < ordinary(s); i++) {
 		uint32_t state;
 
 		if (!s->rows[i].pid)
 			continue;
+		seen_out->alive++;
 		state = state_of(s, i);
-		if (s->rows[i].told || state == SLOT_LEAVING)
+		/* Older ones serve until others are there, but will go. */
+		if (s->rows[i].told || state == SLOT_LEAVING || is_older(s, i))
 			seen_out->leaving++;
 		else if (state == SLOT_STARTING)
 			seen_out->starting++;
@@ -237,12 +308,28 @@ void spawn_count(const struct spawn *s, struct pool_seen *seen_out)
 	}
 }
 
+unsigned spawn_reserves(const struct spawn *s)
+{
+	unsigned n = 0;
+
+	for (unsigned i = ordinary(s); i < s->slots; i++)
+		n += s->rows[i].pid != 0;
+	return n;
+}
+
+static bool is_busy(const struct spawn *s, unsigned slot)
+{
+	uint32_t state = state_of(s, slot);
+
+	return state == SLOT_BUSY || state == SLOT_RESERVE;
+}
+
 unsigned spawn_busy(const struct spawn *s)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < s->slots; i++)
-		n += s->rows[i].pid && state_of(s, i) == SLOT_BUSY;
+		n += s->rows[i].pid && is_busy(s, i);
 	return n;
 }
 
@@ -262,6 +349,38 @@ void spawn_retire(struct spawn *s, unsigned n)
 		if (row->pid && !row->told && state_of(s, i) == SLOT_IDLE) {
 			tell(row);
 			n--;
+		}
+	}
+}
+
+bool spawn_has_older(const struct spawn *s)
+{
+	for (unsigned i = 0; i < s->slots; i++)
+		if (is_older(s, i) && !s->rows[i].told)
+			return true;
+	return false;
+}
+
+unsigned spawn_oldest(const struct spawn *s)
+{
+	unsigned oldest = s->settings;
+
+	for (unsigned i = 0; i < s->slots; i++)
+		if (s->rows[i].pid && s->rows[i].settings < oldest)
+			oldest = s->rows[i].settings;
+	return oldest;
+}
+
+void spawn_retire_older(struct spawn *s, unsigned idle)
+{
+	for (unsigned i = s->slots; i-- > 0;) {
+		if (!is_older(s, i) || s->rows[i].told)
+			continue;
+		if (state_of(s, i) != SLOT_IDLE)
+			tell(&s->rows[i]);
+		else if (idle > 0) {
+			tell(&s->rows[i]);
+			idle--;
 		}
 	}
 }
@@ -323,13 +442,6 @@ bool spawn_take_wish(struct board *board, size_t milters, const void *note,
 		return false;
 	board_remember(board, w.milter, &wanted);
 	return true;
-}
-
-static void close_row(struct spawn_row *row)
-{
-	if (row->fd >= 0)
-		close(row->fd); /* leaves the epoll by itself */
-	row->fd = -1;
 }
 
 void spawn_take_notes(struct spawn *s, unsigned slot)
@@ -514,6 +626,7 @@ static void set_pace(struct spawn *s, unsigned slot, int status)
 		return;
 	}
 	tell_death(s, slot, status);
+	board_count(s->board, slot, COUNT_WORKER_DEATHS, 1);
 	if (pace_death(&s->deaths, clock_now(), early))
 		tell_pause(&s->deaths, early ?
 				   "workers die before they serve" :
@@ -543,6 +656,8 @@ static void find_and_bury(struct spawn *s, pid_t pid, int status)
 			bury(s, i, status);
 			return;
 		}
+	if (s->stranger)
+		s->stranger(s->owner, pid, status);
 }
 
 bool spawn_reap(struct spawn *s)

@@ -38,7 +38,6 @@ struct status {
 	struct buf scratch; /* of the answer being made */
 	unsigned next;	    /* client that is served first next time */
 	int epoll_fd;
-	int first_private_fd;
 	bool told_too_long; /* the numbers, to be kept */
 };
 
@@ -54,16 +53,18 @@ static const struct client *client_seen(const struct status *s, unsigned i)
 
 /* --- the sockets --------------------------------------------------------- */
 
-static bool open_side(struct side *side, const struct conf_listeners *conf)
+static bool open_side(struct side *side, const struct conf_listeners *conf,
+		      struct inherit *from)
 {
 	for (unsigned i = 0; i < CLIENTS; i++)
 		side->clients[i].fd = -1;
 	side->conf = conf;
-	return listen_open(&side->listen, conf);
+	return listen_open(&side->listen, conf, from);
 }
 
 struct status *status_open(const struct conf_listeners *status,
-			   const struct conf_listeners *control)
+			   const struct conf_listeners *control,
+			   struct inherit *from)
 {
 	struct status *s = calloc(1, sizeof(*s));
 	bool ok;
@@ -74,8 +75,8 @@ struct status *status_open(const struct conf_listeners *status,
 	}
 	s->epoll_fd = -1;
 	buf_init(&s->scratch, SCRATCH_CEILING);
-	ok = open_side(&s->sides[0], status);
-	ok = open_side(&s->sides[1], control) && ok;
+	ok = open_side(&s->sides[0], status, from);
+	ok = open_side(&s->sides[1], control, from) && ok;
 	if (!ok)
 		status_close(&s);
 	return s;
@@ -94,8 +95,7 @@ static bool watch_side(struct status *s, unsigned side)
 	struct listen *l = &s->sides[side].listen;
 
 	for (size_t i = 0; i < l->count; i++)
-		if (!spawn_keep_private(&l->fds[i], s->first_private_fd) ||
-		    !watch(s, l->fds[i], EPOLLIN,
+		if (!watch(s, l->fds[i], EPOLLIN,
 			   STATUS_TAG + side * LISTEN_FDS_MAX + i))
 			return false;
 	return true;
@@ -104,12 +104,22 @@ static bool watch_side(struct status *s, unsigned side)
 _Static_assert(SIDES * LISTEN_FDS_MAX <= TAG_CLIENT - STATUS_TAG,
 	       "tags of listeners and of clients");
 
-bool status_watch(struct status *s, struct status_view *view, int epoll_fd,
-		  int first_private_fd)
+void status_hand_over(const struct status *s, struct inherit *to)
+{
+	for (unsigned i = 0; i < SIDES; i++)
+		listen_hand_over(&s->sides[i].listen, to);
+}
+
+void status_follow(struct status *s, const struct conf *conf)
+{
+	s->sides[0].conf = &conf->status;
+	s->sides[1].conf = &conf->control;
+}
+
+bool status_watch(struct status *s, struct status_view *view, int epoll_fd)
 {
 	s->view = view;
 	s->epoll_fd = epoll_fd;
-	s->first_private_fd = first_private_fd;
 	if (watch_side(s, 0) && watch_side(s, 1))
 		return true;
 	log_error("could not set up the status socket: %s", strerror(errno));
@@ -126,7 +136,8 @@ void status_close(struct status **sp)
 		if (client_at(s, i)->fd >= 0)
 			client_close(client_at(s, i));
 	for (unsigned i = 0; i < SIDES; i++)
-		listen_close(&s->sides[i].listen, s->sides[i].conf);
+		if (s->sides[i].conf)
+			listen_close(&s->sides[i].listen, s->sides[i].conf);
 	buf_deinit(&s->scratch);
 	free(s);
 	*sp = NULL;
@@ -134,17 +145,16 @@ void status_close(struct status **sp)
 
 /* --- who comes ----------------------------------------------------------- */
 
-/* A free place, or that of whoever was quiet longest; NULL: all wait. */
-static struct client *find_place(struct side *side)
+/* Whoever was quiet longest makes room; NULL: nobody could. */
+static struct client *drop_quietest(struct side *side)
 {
 	struct client *oldest = NULL;
 
 	for (unsigned i = 0; i < CLIENTS; i++) {
 		struct client *c = &side->clients[i];
 
-		if (c->fd < 0)
-			return c;
-		if (!c->is_waiting && (!oldest || c->heard < oldest->heard))
+		if (c->fd >= 0 && !c->is_waiting &&
+		    (!oldest || c->heard < oldest->heard))
 			oldest = c;
 	}
 	if (oldest)
@@ -152,12 +162,20 @@ static struct client *find_place(struct side *side)
 	return oldest;
 }
 
+static struct client *find_place(struct side *side)
+{
+	for (unsigned i = 0; i < CLIENTS; i++)
+		if (side->clients[i].fd < 0)
+			return &side->clients[i];
+	return drop_quietest(side);
+}
+
 static void take_client(struct status *s, unsigned side, int fd)
 {
 	struct client *c = find_place(&s->sides[side]);
 	unsigned i;
 
-	if (!c || !spawn_keep_private(&fd, s->first_private_fd)) {
+	if (!c) {
 		close(fd);
 		return;
 	}
@@ -174,6 +192,8 @@ static void take_clients(struct status *s, unsigned side, int listener)
 		int fd = accept4(listener, NULL, NULL,
 				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+			(void)drop_quietest(&s->sides[side]);
 		if (fd < 0)
 			return;
 		take_client(s, side, fd);
@@ -337,5 +357,7 @@ void status_wish_done(struct status *s, bool ok, struct slice words)
 		c->is_waiting = false;
 		c->heard = now;
 		client_answer(c, ok, words);
+		/* At once: an upgrade may follow, and this process be another. */
+		client_write(c, now);
 	}
 }

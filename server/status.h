@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "server/inherit.h"
 #include "server/past.h"
 #include "server/pool.h"
 #include "server/spawn.h"
@@ -69,15 +70,19 @@ struct status_view {
 
 struct status; /* opaque */
 
-/* Opens the sockets of the settings, as root if we are.  NULL: logged. */
-struct status *status_open(const struct conf_listeners *status,
-			   const struct conf_listeners *control);
 /*
- * Puts them into the loop, private from workers; from now on they answer.
- * False: logged.
+ * Opens the sockets of the settings, or takes them from those inherited, as
+ * root if we are.  NULL: logged.
  */
-bool status_watch(struct status *s, struct status_view *view, int epoll_fd,
-		  int first_private_fd);
+struct status *status_open(const struct conf_listeners *status,
+			   const struct conf_listeners *control,
+			   struct inherit *from);
+/* Puts them into the loop; from now on they answer.  False: logged. */
+bool status_watch(struct status *s, struct status_view *view, int epoll_fd);
+/* The sockets, for the program that takes our place. */
+void status_hand_over(const struct status *s, struct inherit *to);
+/* New settings; the addresses are those the sockets have. */
+void status_follow(struct status *s, const struct conf *conf);
 void status_event(struct status *s, uint64_t tag, uint32_t events);
 /* Once in every round of the loop, after the events. */
 void status_turn(struct status *s);

@@ -186,6 +186,37 @@ void steer_settle(const struct status_view *v)
 	set_board(v);
 }
 
+/* ---- upgrades ---- */
+
+static const char handover_name[] = "switches";
+
+bool steer_hand_over(const struct status_view *v, struct buf *texts)
+{
+	struct moment m = moment_now();
+	struct buf text;
+	bool ok;
+
+	buf_init(&text, FILE_CEILING);
+	ok = switches_print(v->switches, &m, &text) &&
+	     handover_put(texts, handover_name, buf_slice(&text));
+	buf_deinit(&text);
+	return ok;
+}
+
+void steer_take_over(const struct status_view *v, const struct handover *h)
+{
+	struct moment m = moment_now();
+	struct slice text;
+	struct buf words;
+
+	buf_init(&words, FILE_CEILING);
+	if (handover_get(h, handover_name, &text))
+		switches_parse(v->switches, text, &m, &words);
+	warn_lines("upgrade: ", &words);
+	buf_deinit(&words);
+	steer_settle(v);
+}
+
 /* ---- changes ---- */
 
 /* "uid 0 (root), pid 77: off spamass for 15m" */

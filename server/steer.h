@@ -8,8 +8,10 @@
 #ifndef SERVER_STEER_H
 #define SERVER_STEER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "server/handover.h"
 #include "server/status.h"
 #include "shared/buf.h"
 
@@ -23,6 +25,9 @@ void steer_change(const struct status_view *v, const struct switch_wish *w,
 void steer_settle(const struct status_view *v);
 /* At start, before the first worker: what state_file has kept. */
 void steer_load(const struct status_view *v);
+/* For an upgrade: all switches as text, and taken over from there. */
+bool steer_hand_over(const struct status_view *v, struct buf *texts);
+void steer_take_over(const struct status_view *v, const struct handover *h);
 /* Switches that have come to their end. */
 void steer_turn(const struct status_view *v, uint64_t now);
 

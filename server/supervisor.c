@@ -1,27 +1,18 @@
-#include "server/supervisor.h"
+#include "server/supervisor_parts.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "server/background.h"
-#include "server/limits.h"
-#include "server/listen.h"
 #include "server/notify.h"
-#include "server/pool.h"
-#include "server/priv.h"
-#include "server/spawn.h"
-#include "server/status.h"
 #include "server/steer.h"
 #include "shared/clock.h"
 #include "shared/log.h"
-#include "shared/table.h"
 
 #define TICK	       CLOCK_S
 /* While the pool is short: workers come to life within a millisecond. */
@@ -38,46 +29,6 @@
 /* So many workers in a row that die before they wait: the start failed. */
 #define STARTS_MAY_FAIL 5
 #define EVENTS_AT_ONCE 64
-#define WORDS_CEILING  65536
-
-/* Tags in the epoll, above all slots. */
-#define TAG_SIGNAL (UINT64_C(1) << 32)
-#define TAG_HUNGRY (TAG_SIGNAL + 1)
-
-/*
- * start: forking the first workers, until one of them waits.
- * run:   as many workers as are needed.
- * drain: idle ones leave, then the sockets close; busy ones may end what
- *	  they do, until drain_timeout.
- * stop:  all are killed.
- * over:  nobody is left.
- */
-enum phase { PHASE_START, PHASE_RUN, PHASE_DRAIN, PHASE_STOP, PHASE_OVER };
-
-struct supervisor {
-	const struct supervisor_how *how;
-	const struct conf *conf;
-	enum phase phase;
-	struct listen listen;
-	struct status *status;
-	struct status_view view;
-	struct switches switches;
-	struct spawn spawn;
-	struct pool_limits limits;
-	struct pool_memory memory;
-	int epoll_fd;
-	int signal_fd;
-	int hungry_fd;
-	int pid_fd;
-	int tell_ready; /* see supervisor_how; ours now */
-	uint64_t next_tick;
-	bool table_missing[CONF_TABLES_MAX];
-	uint64_t next_look; /* CLOCK_NEVER: only when something happens */
-	uint64_t deadline;  /* of the present phase */
-	unsigned told_alive; /* what the service manager was told last */
-	unsigned told_busy;
-	bool failed;
-};
 
 struct phase_row {
 	const char *name;
@@ -87,8 +38,6 @@ struct phase_row {
 	enum phase on_int;
 };
 
-static void enter(struct supervisor *s, enum phase phase);
-
 /* --- the pool ------------------------------------------------------------ */
 
 static void add_workers(struct supervisor *s, unsigned n)
@@ -96,6 +45,26 @@ static void add_workers(struct supervisor *s, unsigned n)
 	while (n-- > 0)
 		if (!spawn_one(&s->spawn))
 			return;
+}
+
+/*
+ * Older workers serve until new ones wait in their place.  Where there is no
+ * room for both, half of the idle ones go at a time.
+ */
+static void replace_older(struct supervisor *s, const struct pool_seen *seen,
+			  const struct pool_plan *plan)
+{
+	struct pool_seen now;
+
+	if (!spawn_has_older(&s->spawn))
+		return;
+	if (s->spawn.alive >= s->limits.max) {
+		spawn_retire_older(&s->spawn, (s->spawn.alive + 1) / 2);
+		return;
+	}
+	spawn_count(&s->spawn, &now);
+	if (!plan->add && !plan->again && !now.starting && seen->idle)
+		spawn_retire_older(&s->spawn, UINT_MAX);
 }
 
 static void look_at_pool(struct supervisor *s)
@@ -116,6 +85,7 @@ static void look_at_pool(struct supervisor *s)
 	plan = pool_look(&s->limits, &seen, &s->memory, now);
 	add_workers(s, plan.add);
 	spawn_retire(&s->spawn, plan.retire);
+	replace_older(s, &seen, &plan);
 	if (plan.again)
 		s->next_look = clock_now() + LOOK_AGAIN;
 }
@@ -134,9 +104,6 @@ static void look_for_lost_wakeup(struct supervisor *s)
 		return;
 	if (seen.idle)
 		spawn_retire(&s->spawn, 1);
-	else if (seen.alive >= s->limits.max)
-		log_warn("all %u workers are busy and connections wait: see workers_max",
-			 seen.alive);
 }
 
 /* --- the phases ---------------------------------------------------------- */
@@ -153,14 +120,14 @@ static void turn_start(struct supervisor *s)
 
 	spawn_count(&s->spawn, &seen);
 	if (seen.idle || spawn_busy(&s->spawn)) {
-		enter(s, PHASE_RUN);
+		supervisor_enter(s, PHASE_RUN);
 		return;
 	}
 	if (s->spawn.failed_starts >= STARTS_MAY_FAIL ||
 	    clock_now() >= s->deadline) {
 		log_error("giving up: no worker came to life");
 		s->failed = true;
-		enter(s, PHASE_STOP);
+		supervisor_enter(s, PHASE_STOP);
 		return;
 	}
 	look_at_pool(s);
@@ -180,10 +147,14 @@ static void enter_run(struct supervisor *s)
 static void turn_run(struct supervisor *s)
 {
 	look_at_pool(s);
+	s->next_look = clock_earlier(s->next_look,
+				     overload_look(&s->overload, &s->spawn,
+						   s->limits.max));
 }
 
 static void enter_drain(struct supervisor *s)
 {
+	supervisor_refuse_changes(s);
 	notify_stopping();
 	log_info("draining: %u workers, %u of them busy, at most %.0f s",
 		 s->spawn.alive, spawn_busy(&s->spawn),
@@ -215,13 +186,13 @@ static void turn_drain(struct supervisor *s)
 
 	close_listeners_when_unused(s, now);
 	if (!s->spawn.alive) {
-		enter(s, PHASE_OVER);
+		supervisor_enter(s, PHASE_OVER);
 		return;
 	}
 	if (now >= s->deadline) {
 		log_warn("drain_timeout is over: %u workers are killed",
 			 s->spawn.alive);
-		enter(s, PHASE_STOP);
+		supervisor_enter(s, PHASE_STOP);
 		return;
 	}
 	s->next_look = s->listen.count ? now + LOOK_LEAVING : s->deadline;
@@ -229,6 +200,7 @@ static void turn_drain(struct supervisor *s)
 
 static void enter_stop(struct supervisor *s)
 {
+	supervisor_refuse_changes(s);
 	notify_stopping();
 	s->deadline = clock_now() + KILL_MAY_TAKE;
 	spawn_kill_all(&s->spawn);
@@ -243,12 +215,13 @@ static void turn_stop(struct supervisor *s)
 	}
 	if (s->spawn.alive)
 		log_error("%u workers could not be killed", s->spawn.alive);
-	enter(s, PHASE_OVER);
+	supervisor_enter(s, PHASE_OVER);
 }
 
 static void enter_over(struct supervisor *s)
 {
 	listen_close(&s->listen, &s->conf->listen);
+	overload_end(&s->overload, &s->spawn);
 	log_info("stopped");
 }
 
@@ -267,7 +240,7 @@ static const struct phase_row phase_rows[] = {
 };
 /* clang-format on */
 
-static void enter(struct supervisor *s, enum phase phase)
+void supervisor_enter(struct supervisor *s, enum phase phase)
 {
 	if (phase == s->phase)
 		return;
@@ -277,6 +250,19 @@ static void enter(struct supervisor *s, enum phase phase)
 	phase_rows[phase].enter(s);
 	/* The new phase looks at once: nothing may be left to wait for. */
 	s->next_look = 0;
+}
+
+const char *supervisor_phase_name(enum phase phase)
+{
+	return phase_rows[phase].name;
+}
+
+void supervisor_take_stranger(void *supervisor, pid_t pid, int status)
+{
+	struct supervisor *s = supervisor;
+
+	if (!probes_reaped(&s->probes, s->spawn.board, pid, status))
+		(void)upgrade_reaped(&s->upgrade, pid, status);
 }
 
 /* --- signals ------------------------------------------------------------- */
@@ -289,18 +275,22 @@ static void take_signal(struct supervisor *s, unsigned signo)
 	case SIGTERM:
 		if (s->phase == PHASE_DRAIN)
 			log_info("second SIGTERM: stopping without waiting");
-		enter(s, row->on_term);
+		supervisor_enter(s, row->on_term);
 		break;
 	case SIGINT:
 	case SIGQUIT:
 		log_info("SIG%s: stopping without waiting",
 			 sigabbrev_np((int)signo));
-		enter(s, row->on_int);
+		supervisor_enter(s, row->on_int);
 		break;
 	case SIGHUP:
+		supervisor_reload(s);
+		break;
 	case SIGUSR1:
-		log_info("SIG%s changes nothing: settings are read at start",
-			 sigabbrev_np((int)signo));
+		(void)supervisor_reopen_logs(s);
+		break;
+	case SIGUSR2:
+		supervisor_upgrade(s);
 		break;
 	default: /* SIGCHLD: the dead are counted after every turn */
 		break;
@@ -315,21 +305,6 @@ static void take_signals(struct supervisor *s)
 		take_signal(s, info.ssi_signo);
 }
 
-static bool open_signals(struct supervisor *s)
-{
-	static const int taken[] = { SIGTERM, SIGINT, SIGQUIT,
-				     SIGHUP,  SIGUSR1, SIGCHLD };
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
-		sigaddset(&set, taken[i]);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	(void)signal(SIGPIPE, SIG_IGN);
-	s->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	return s->signal_fd >= 0;
-}
-
 /* --- the loop ------------------------------------------------------------ */
 
 static void take_event(struct supervisor *s, const struct epoll_event *e)
@@ -342,6 +317,10 @@ static void take_event(struct supervisor *s, const struct epoll_event *e)
 		take_signals(s);
 	else if (tag == TAG_HUNGRY)
 		(void)!read(s->hungry_fd, &number, sizeof(number));
+	else if (tag == TAG_RELOAD)
+		reload_event(&s->reload);
+	else if (tag == TAG_UPGRADE)
+		upgrade_event(&s->upgrade);
 	else if (tag < s->spawn.slots)
 		spawn_take_notes(&s->spawn, (unsigned)tag);
 }
@@ -353,55 +332,33 @@ static void tell_manager(struct supervisor *s)
 
 	if (alive == s->told_alive && busy == s->told_busy)
 		return;
-	snprintf(words, sizeof(words), "%s: %u workers, %u busy",
-		 phase_rows[s->phase].name, alive, busy);
+	snprintf(words, sizeof(words),
+		 "%s: %u workers, %u busy, settings %u",
+		 phase_rows[s->phase].name, alive, busy,
+		 s->settings.generation);
 	notify_status(words);
 	s->told_alive = alive;
 	s->told_busy = busy;
 }
 
-static void tell_table(void *context, const char *file, unsigned line,
-		       const char *text)
+static void feed_watchdog(struct supervisor *s)
 {
-	(void)context;
-	log_warn("%s:%u: %s; the table stays as it was", file, line, text);
-}
+	uint64_t now = clock_now();
 
-/* Told once when the file goes, and once when it is back. */
-static void look_for_file(struct supervisor *s, size_t i)
-{
-	const char *path = table_path(s->conf->tables[i].table);
-	bool missing = *path && access(path, F_OK) != 0;
-
-	if (missing == s->table_missing[i])
+	if (!s->feed_every || now < s->next_feed)
 		return;
-	s->table_missing[i] = missing;
-	if (missing)
-		log_warn("%s is gone: table \"%s\" stays as it was", path,
-			 s->conf->tables[i].name);
-	else
-		log_info("%s is back", path);
+	s->next_feed = now + s->feed_every;
+	notify_alive();
 }
 
-/* Files of tables that have changed; workers take them up by themselves. */
-static void look_at_tables(struct supervisor *s)
+static uint64_t next_time(const struct supervisor *s)
 {
-	const struct table_report report = { tell_table, NULL };
-	const struct conf *conf = s->conf;
+	uint64_t until = clock_earlier(s->next_tick, s->next_look);
 
-	for (size_t i = 0; i < conf->table_count; i++) {
-		struct table *t = conf->tables[i].table;
-
-		look_for_file(s, i);
-		if (!table_changed(t) || !table_reload(t, &report))
-			continue;
-		if (!table_count(t))
-			log_warn("table \"%s\" read again: nothing is left in %s",
-				 conf->tables[i].name, table_path(t));
-		else
-			log_info("table \"%s\" read again: %zu entries",
-				 conf->tables[i].name, table_count(t));
-	}
+	until = clock_earlier(until, reload_until(&s->reload));
+	until = clock_earlier(until, status_until(s->status));
+	until = clock_earlier(until, upgrade_until(&s->upgrade));
+	return s->feed_every ? clock_earlier(until, s->next_feed) : until;
 }
 
 static void tick(struct supervisor *s)
@@ -411,9 +368,12 @@ static void tick(struct supervisor *s)
 	if (now < s->next_tick)
 		return;
 	s->next_tick = now + TICK;
-	if (s->phase == PHASE_RUN)
+	if (s->phase == PHASE_RUN) {
 		look_for_lost_wakeup(s);
-	look_at_tables(s);
+		probes_tick(&s->probes, s->spawn.board, s->conf,
+			    s->settings.cells.map);
+	}
+	settings_look_at_tables(&s->settings);
 	tell_manager(s);
 }
 
@@ -423,231 +383,19 @@ static void loop(struct supervisor *s)
 
 	phase_rows[s->phase].enter(s);
 	while (s->phase != PHASE_OVER) {
-		uint64_t until = clock_earlier(
-			clock_earlier(s->next_tick, s->next_look),
-			status_until(s->status));
 		int n = epoll_wait(s->epoll_fd, events, EVENTS_AT_ONCE,
-				   clock_poll_ms(until));
+				   clock_poll_ms(next_time(s)));
 
 		for (int i = 0; i < n; i++)
 			take_event(s, &events[i]);
 		(void)spawn_reap(&s->spawn);
 		tick(s);
+		feed_watchdog(s);
+		supervisor_look_at_changes(s);
 		phase_rows[s->phase].turn(s);
 		s->view.phase = phase_rows[s->phase].name;
 		status_turn(s->status);
 	}
-}
-
-/* --- the start ----------------------------------------------------------- */
-
-static bool watch(struct supervisor *s, int fd, uint64_t tag)
-{
-	struct epoll_event e = { .events = EPOLLIN, .data.u64 = tag };
-
-	return epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &e) == 0;
-}
-
-static bool open_loop(struct supervisor *s)
-{
-	s->hungry_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	/* Everything opened from here on is not for workers. */
-	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (s->hungry_fd >= 0 && s->epoll_fd >= 0 && open_signals(s) &&
-	    spawn_keep_private(&s->signal_fd, s->epoll_fd) &&
-	    (s->tell_ready < 0 ||
-	     spawn_keep_private(&s->tell_ready, s->epoll_fd)) &&
-	    watch(s, s->signal_fd, TAG_SIGNAL) &&
-	    watch(s, s->hungry_fd, TAG_HUNGRY))
-		return true;
-	log_error("could not set up the loop: %s", strerror(errno));
-	return false;
-}
-
-/* One log line for each line of the words. */
-static void log_words(const struct buf *words, bool is_warning)
-{
-	struct slice rest = buf_slice(words), line;
-
-	while (slice_split(&rest, '\n', &line)) {
-		if (!line.len)
-			continue;
-		if (is_warning)
-			log_warn("%.*s", SLICE_ARG(line));
-		else
-			log_info("%.*s", SLICE_ARG(line));
-	}
-}
-
-static void set_limits(struct supervisor *s, bool as_root, struct buf *words,
-		       bool *short_out)
-{
-	const struct conf *c = s->conf;
-	struct limits_wish wish = { c->workers_max, (unsigned)s->listen.count,
-				    (unsigned)c->milter_count };
-	struct limits l;
-	unsigned max;
-
-	limits_raise(&wish);
-	limits_read(&l, as_root);
-	max = limits_cap(&l, &wish, words, short_out);
-	s->limits = (struct pool_limits){
-		.max = max,
-		.min = c->workers_min < max ? c->workers_min : max,
-		.spare_min = c->spare_min,
-		.spare_max = c->spare_max,
-	};
-}
-
-static void log_start(const struct supervisor *s)
-{
-	struct buf words;
-	char text[400];
-
-	buf_init(&words, WORDS_CEILING);
-	buf_printf(&words, "sekishod %s: %u to %u workers; listening on",
-		   s->how->version, s->limits.min, s->limits.max);
-	for (size_t i = 0; i < s->conf->listen.count; i++) {
-		endpoint_print(&s->conf->listen.at[i].endpoint, text,
-			       sizeof(text));
-		buf_printf(&words, "%s %s", i ? "," : "", text);
-	}
-	buf_printf(&words, "; milters");
-	for (size_t i = 0; i < s->conf->milter_count; i++)
-		buf_printf(&words, "%s %s", i ? "," : "",
-			   s->conf->milters[i].name);
-	log_words(&words, false);
-	buf_deinit(&words);
-}
-
-/* Until here all words went to standard error, where somebody waits. */
-static void open_log(const struct supervisor *s, const struct priv *priv,
-		     const struct buf *words, bool is_short)
-{
-	const struct conf *c = s->conf;
-
-	if (s->how->in_background && c->log == LOG_SINK_STDERR)
-		log_warn("log = stderr is lost in the background: use -f, or log = syslog");
-	log_open(c->log, "sekishod", c->syslog_facility);
-	log_level(c->log_level);
-	log_start(s);
-	log_words(words, is_short);
-	priv_tell(priv);
-}
-
-static bool open_workers(struct supervisor *s, struct board *board)
-{
-	s->spawn = (struct spawn){
-		.conf = s->conf,
-		.board = board,
-		.listen = &s->listen,
-		.slots = s->limits.max,
-		.epoll_fd = s->epoll_fd,
-		.hungry_fd = s->hungry_fd,
-		.pid_fd = s->pid_fd,
-		.first_private_fd = s->epoll_fd,
-		.detach = s->how->in_background,
-	};
-	if (spawn_init(&s->spawn))
-		return true;
-	log_error("no memory for %u workers", s->limits.max);
-	return false;
-}
-
-/* Cells by place in the settings. */
-static void name_milters(struct board *board, const struct conf *conf)
-{
-	for (size_t i = 0; i < conf->milter_count; i++)
-		board_name_milter(board, (unsigned)i, conf->milters[i].name);
-}
-
-/* A client of the control socket wants us to end. */
-static enum wish wish_drain(void *context, struct buf *words)
-{
-	struct supervisor *s = context;
-
-	if (s->phase != PHASE_RUN) {
-		buf_printf(words, "not now: this is phase %s\n",
-			   phase_rows[s->phase].name);
-		return WISH_REFUSED;
-	}
-	enter(s, PHASE_DRAIN);
-	buf_printf(words, "draining: %u workers are busy\n",
-		   spawn_busy(&s->spawn));
-	return WISH_DONE;
-}
-
-static enum wish wish_reopen(void *context, struct buf *words)
-{
-	struct supervisor *s = context;
-
-	board_reopen_logs(s->spawn.board);
-	buf_printf(words, "logs are opened anew\n");
-	return WISH_DONE;
-}
-
-static bool open_status(struct supervisor *s, struct board *board)
-{
-	name_milters(board, s->conf);
-	s->view = (struct status_view){
-		.board = board,
-		.conf = s->conf,
-		.spawn = &s->spawn,
-		.limits = &s->limits,
-		.switches = &s->switches,
-		.past = past_new(),
-		.version = s->how->version,
-		.conf_path = s->how->conf_path,
-		.phase = phase_rows[s->phase].name,
-		.started = clock_now(),
-		.read_at = clock_now(),
-		.workers_wanted = s->conf->workers_max,
-		.hooks = { .context = s,
-			   .drain = wish_drain,
-			   .reopen_logs = wish_reopen },
-	};
-	if (!s->view.past) {
-		log_error("no memory for past numbers: %s", strerror(errno));
-		return false;
-	}
-	steer_load(&s->view);
-	return status_watch(s->status, &s->view, s->epoll_fd,
-			    s->spawn.first_private_fd);
-}
-
-/* In the order of the design: bind, limits, shared memory, then the rights. */
-static bool open_all(struct supervisor *s, struct board **board_out)
-{
-	struct priv priv;
-	struct buf words;
-	bool is_short, ok;
-
-	if (!priv_find(s->conf, &priv))
-		return false;
-	if (*s->conf->pid_file) {
-		s->pid_fd = pid_file_open(s->conf->pid_file);
-		if (s->pid_fd < 0)
-			return false;
-	}
-	if (!listen_open(&s->listen, &s->conf->listen))
-		return false;
-	s->status = status_open(&s->conf->status, &s->conf->control);
-	if (!s->status)
-		return false;
-	buf_init(&words, WORDS_CEILING);
-	set_limits(s, priv.uid == 0, &words, &is_short);
-	*board_out = board_new(s->limits.max, s->conf->history);
-	if (!*board_out)
-		log_error("could not make shared memory: %s", strerror(errno));
-	ok = *board_out && priv_give_up(&priv, s->conf->core_dumps) &&
-	     priv_check_spool(s->conf->spool_directory, true);
-	if (ok) {
-		open_log(s, &priv, &words, is_short);
-		ok = open_loop(s) && open_workers(s, *board_out) &&
-		     open_status(s, *board_out);
-	}
-	buf_deinit(&words);
-	return ok;
 }
 
 static void close_fd(int fd)
@@ -660,7 +408,6 @@ bool supervisor_run(const struct supervisor_how *how)
 {
 	struct supervisor s = {
 		.how = how,
-		.conf = how->conf,
 		.epoll_fd = -1,
 		.signal_fd = -1,
 		.hungry_fd = -1,
@@ -668,20 +415,27 @@ bool supervisor_run(const struct supervisor_how *how)
 		.tell_ready = how->tell_ready,
 		.next_look = CLOCK_NEVER,
 	};
-	struct board *board = NULL;
-	bool ok = open_all(&s, &board);
+	bool ok;
 
+	settings_begin(&s.settings, how->arena, how->conf,
+		       how->handover ? how->handover->settings + 1 : 1);
+	s.conf = s.settings.conf;
+	supervisor_begin_changes(&s);
+	ok = supervisor_open(&s);
 	if (ok)
 		loop(&s);
+	supervisor_end_changes(&s);
 	listen_close(&s.listen, &s.conf->listen);
 	status_close(&s.status);
 	past_free(&s.view.past);
 	pid_file_close(s.conf->pid_file, s.pid_fd);
 	spawn_deinit(&s.spawn);
-	board_free(&board);
+	log_follow(NULL);
+	board_free(&s.spawn.board);
 	close_fd(s.epoll_fd);
 	close_fd(s.signal_fd);
 	close_fd(s.hungry_fd);
 	close_fd(s.tell_ready);
+	settings_end(&s.settings);
 	return ok && !s.failed;
 }

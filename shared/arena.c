@@ -49,12 +49,14 @@ void arena_reset(struct arena *a)
 	free_down_to(a, first->size == CHUNK_SIZE ? first : NULL);
 	if (!a->chunks)
 		return;
-	/* Only what was touched; the first page holds our header. */
-	memset((char *)first + HEADER, 0,
-	       (first->used < 4096 ? first->used : 4096) - HEADER);
-	if (first->used > 4096)
-		madvise((char *)first + 4096, CHUNK_SIZE - 4096, MADV_DONTNEED);
+	memset((char *)first + HEADER, 0, first->used - HEADER);
 	first->used = HEADER;
+}
+
+void arena_trim(struct arena *a)
+{
+	if (a->chunks && !a->chunks->older && a->chunks->used == HEADER)
+		free_down_to(a, NULL);
 }
 
 bool arena_failed(const struct arena *a)

@@ -30,10 +30,15 @@ struct arena {
 void arena_init(struct arena *a, size_t ceiling);
 void arena_deinit(struct arena *a);
 /*
- * Everything taken is gone.  One small chunk is kept mapped, and its pages
- * are handed back to the kernel, so an idle owner costs next to nothing.
+ * Everything taken is gone.  One small chunk is kept for what comes next:
+ * handing it back costs more than wiping it.
  */
 void arena_reset(struct arena *a);
+/*
+ * The owner will be idle: what an empty arena keeps is handed back to the
+ * kernel.  One in use is left as it is.
+ */
+void arena_trim(struct arena *a);
 bool arena_failed(const struct arena *a);
 
 /* size bytes, zeroed; size 0 gives a valid pointer to nothing. */

@@ -319,7 +319,8 @@ bool board_is_open(const struct board *b, unsigned milter,
 bool board_failed(struct board *b, unsigned slot, unsigned milter,
 		  const struct breaker_limits *limits,
 		  enum board_milter_counter kind, uint32_t suspect);
-void board_succeeded(struct board *b, unsigned milter);
+/* A success; true: the breaker closed by it. */
+bool board_succeeded(struct board *b, unsigned milter);
 /* The supervisor's probe has asked it; see breaker_after_probe(). */
 void board_probed(struct board *b, unsigned milter,
 		  const struct breaker_limits *limits, bool answered);

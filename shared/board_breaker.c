@@ -1,4 +1,4 @@
-#include "shared/board_layout.h"
+#include "shared/board_bytes.h"
 #include "shared/clock.h"
 #include "shared/log.h"
 
@@ -18,16 +18,6 @@ static const struct board_breaker_cell *look(const struct board *b,
 	return &b->numbers->breakers[milter];
 }
 
-static uint64_t load(const _Atomic uint64_t *word)
-{
-	return atomic_load_explicit(word, memory_order_relaxed);
-}
-
-static void store(_Atomic uint64_t *word, uint64_t value)
-{
-	atomic_store_explicit(word, value, memory_order_relaxed);
-}
-
 /* False: another process was faster; *word_in_out is what it wrote. */
 static bool swap(struct board_breaker_cell *cell, uint64_t *word_in_out,
 		 uint64_t next)
@@ -41,7 +31,7 @@ bool board_may_ask(struct board *b, unsigned milter,
 		   const struct breaker_limits *limits)
 {
 	struct board_breaker_cell *cell = cell_of(b, milter);
-	uint64_t word = load(&cell->word), next;
+	uint64_t word = board_load(&cell->word), next;
 
 	do {
 		if (!breaker_may_ask(word, limits, clock_now(), &next))
@@ -54,7 +44,7 @@ bool board_is_open(const struct board *b, unsigned milter,
 		   const struct breaker_limits *limits)
 {
 	return limits->failures &&
-	       breaker_of(load(&look(b, milter)->word)).state != BREAKER_CLOSED;
+	       breaker_of(board_load(&look(b, milter)->word)).state != BREAKER_CLOSED;
 }
 
 /* Is there a like failure of another client, not long ago? */
@@ -76,39 +66,43 @@ bool board_failed(struct board *b, unsigned slot, unsigned milter,
 		  enum board_milter_counter kind, uint32_t suspect)
 {
 	struct board_breaker_cell *cell = cell_of(b, milter);
-	uint64_t now = clock_now(), word = load(&cell->word), next;
+	uint64_t now = clock_now(), word = board_load(&cell->word), next;
 	bool opens;
 
 	if (suspect && !is_shared(cell, suspect, now))
 		return false;
-	store(&cell->failed, (uint64_t)kind | now / CLOCK_MS << 8);
+	board_store(&cell->failed, (uint64_t)kind | now / CLOCK_MS << 8);
 	do {
 		next = breaker_after_failure(word, limits, now);
 	} while (next != word && !swap(cell, &word, next));
 	opens = breaker_of(word).state == BREAKER_CLOSED &&
 		breaker_of(next).state == BREAKER_OPEN;
 	if (opens) {
-		store(&cell->opened_at, now);
+		board_store(&cell->opened_at, now);
 		board_count_milter(b, slot, milter, MILTER_OPENED, 1);
 	}
 	return opens;
 }
 
-void board_succeeded(struct board *b, unsigned milter)
+bool board_succeeded(struct board *b, unsigned milter)
 {
 	struct board_breaker_cell *cell = cell_of(b, milter);
-	uint64_t word = load(&cell->word), next;
+	uint64_t word = board_load(&cell->word), next;
 
+	/* Most of the time, and then it costs nothing. */
+	if (!word)
+		return false;
 	do {
 		next = breaker_after_success(word, clock_now());
 	} while (next != word && !swap(cell, &word, next));
+	return breaker_of(word).state == BREAKER_TRIAL;
 }
 
 void board_probed(struct board *b, unsigned milter,
 		  const struct breaker_limits *limits, bool answered)
 {
 	struct board_breaker_cell *cell = cell_of(b, milter);
-	uint64_t word = load(&cell->word), next;
+	uint64_t word = board_load(&cell->word), next;
 
 	do {
 		next = breaker_after_probe(word, limits, answered, clock_now());
@@ -119,11 +113,11 @@ void board_read_breaker(const struct board *b, unsigned milter,
 			struct board_breaker_copy *copy_out)
 {
 	const struct board_breaker_cell *cell = look(b, milter);
-	uint64_t failed = load(&cell->failed);
+	uint64_t failed = board_load(&cell->failed);
 
 	*copy_out = (struct board_breaker_copy){
-		.breaker = breaker_of(load(&cell->word)),
-		.opened_at = load(&cell->opened_at),
+		.breaker = breaker_of(board_load(&cell->word)),
+		.opened_at = board_load(&cell->opened_at),
 		.failed_at = (failed >> 8) * CLOCK_MS,
 		.cause = (enum board_milter_counter)(failed & 0xff),
 	};
@@ -136,12 +130,12 @@ void board_socket_down(struct board *b, unsigned milter, unsigned socket,
 		       uint64_t until)
 {
 	BUG_IF(socket >= CONF_SOCKETS_MAX);
-	store(&cell_of(b, milter)->down_until[socket], until);
+	board_store(&cell_of(b, milter)->down_until[socket], until);
 }
 
 bool board_socket_is_down(const struct board *b, unsigned milter,
 			  unsigned socket, uint64_t now)
 {
 	BUG_IF(socket >= CONF_SOCKETS_MAX);
-	return load(&look(b, milter)->down_until[socket]) > now;
+	return board_load(&look(b, milter)->down_until[socket]) > now;
 }

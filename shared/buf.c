@@ -25,6 +25,12 @@ void buf_release(struct buf *b)
 	*b = (struct buf){ .ceiling = b->ceiling };
 }
 
+void buf_trim(struct buf *b)
+{
+	if (!buf_len(b))
+		buf_release(b);
+}
+
 void buf_clear(struct buf *b)
 {
 	if (b->size > KEEP_SIZE)

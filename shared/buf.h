@@ -30,6 +30,8 @@ void buf_deinit(struct buf *b);
 void buf_clear(struct buf *b);
 /* Empty, and all memory is given back. */
 void buf_release(struct buf *b);
+/* Gives the memory back when nothing is in it. */
+void buf_trim(struct buf *b);
 
 size_t buf_len(const struct buf *b);
 struct slice buf_slice(const struct buf *b);

@@ -16,7 +16,7 @@
 
 #include "shared/arena.h"
 #include "shared/buf.h"
-#include "shared/endpoint.h"
+#include "shared/endpoint_cache.h"
 #include "shared/log.h"
 #include "shared/milter.h"
 #include "shared/slice.h"
@@ -219,6 +219,13 @@ struct conf_problems {
  */
 const struct conf *conf_read(struct arena *arena, const char *path,
 			     struct conf_problems *problems_out);
+/*
+ * The same for a process that may not wait: addresses are taken from what is
+ * known, and what is not known is a problem.
+ */
+const struct conf *conf_read_known(struct arena *arena, const char *path,
+				   const struct endpoint_cache *known,
+				   struct conf_problems *problems_out);
 /*
  * For fuzzing and tests: the same from memory; `include` and tables in files
  * are refused.

@@ -43,6 +43,7 @@ struct reading {
 	struct conf *conf;
 	struct conf_places *places;
 	struct named named[CONF_SECTIONS];
+	const struct endpoint_cache *known; /* NULL: ask the resolver */
 	bool from_memory;
 };
 
@@ -426,6 +427,13 @@ static size_t row_of(enum conf_section section, const char *key)
 			conf_rows(section, &n));
 }
 
+static bool look_up(const struct reading *r, struct endpoint *e, bool passive,
+		    const char **why_out)
+{
+	return r->known ? endpoint_recall(r->known, e, passive, why_out) :
+			  endpoint_resolve(e, passive, why_out);
+}
+
 static void resolve_listeners(struct reading *r, const char *key,
 			      struct conf_listeners *list)
 {
@@ -434,7 +442,7 @@ static void resolve_listeners(struct reading *r, const char *key,
 	const char *why;
 
 	for (size_t i = 0; i < list->count; i++) {
-		if (endpoint_resolve(&list->at[i].endpoint, true, &why))
+		if (look_up(r, &list->at[i].endpoint, true, &why))
 			continue;
 		endpoint_print(&list->at[i].endpoint, text, sizeof(text));
 		problem_at(r, place.file ? place : r->places->file,
@@ -450,7 +458,7 @@ static void resolve_sockets(struct reading *r, size_t milter)
 	const char *why;
 
 	for (unsigned i = 0; i < m->socket.count; i++) {
-		if (endpoint_resolve(&m->socket.at[i], false, &why))
+		if (look_up(r, &m->socket.at[i], false, &why))
 			continue;
 		endpoint_print(&m->socket.at[i], text, sizeof(text));
 		problem_at(r, r->places->keys[CONF_MILTER][milter][row],
@@ -555,10 +563,12 @@ static void apply(struct reading *r)
 
 static const struct conf *read_settings(struct arena *arena, const char *name,
 					const struct slice *text,
+					const struct endpoint_cache *known,
 					struct conf_problems *problems)
 {
 	struct reading r = { .arena = arena,
 			     .problems = problems,
+			     .known = known,
 			     .from_memory = text != NULL };
 
 	*problems = (struct conf_problems){ .arena = arena };
@@ -590,12 +600,19 @@ static const struct conf *read_settings(struct arena *arena, const char *name,
 const struct conf *conf_read(struct arena *arena, const char *path,
 			     struct conf_problems *problems_out)
 {
-	return read_settings(arena, path, NULL, problems_out);
+	return read_settings(arena, path, NULL, NULL, problems_out);
+}
+
+const struct conf *conf_read_known(struct arena *arena, const char *path,
+				   const struct endpoint_cache *known,
+				   struct conf_problems *problems_out)
+{
+	return read_settings(arena, path, NULL, known, problems_out);
 }
 
 const struct conf *conf_read_text(struct arena *arena, const char *name,
 				  struct slice text,
 				  struct conf_problems *problems_out)
 {
-	return read_settings(arena, name, &text, problems_out);
+	return read_settings(arena, name, &text, NULL, problems_out);
 }

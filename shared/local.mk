@@ -6,9 +6,13 @@ shared_libshared_a_SOURCES = \
 	shared/board.c \
 	shared/board.h \
 	shared/board_breaker.c \
+	shared/board_bytes.h \
+	shared/board_control.c \
 	shared/board_layout.h \
 	shared/board_name.c \
+	shared/board_note.c \
 	shared/board_read.c \
+	shared/board_ring.c \
 	shared/breaker.c \
 	shared/breaker.h \
 	shared/buf.c \
@@ -29,6 +33,8 @@ shared_libshared_a_SOURCES = \
 	shared/cond_value.c \
 	shared/cond_words.c \
 	shared/conf.h \
+	shared/conf_change.c \
+	shared/conf_change.h \
 	shared/conf_check.c \
 	shared/conf_cond.c \
 	shared/conf_cond.h \
@@ -43,6 +49,8 @@ shared_libshared_a_SOURCES = \
 	shared/conf_value.h \
 	shared/endpoint.c \
 	shared/endpoint.h \
+	shared/endpoint_cache.c \
+	shared/endpoint_cache.h \
 	shared/facts.c \
 	shared/facts.h \
 	shared/header_list.c \
@@ -55,6 +63,8 @@ shared_libshared_a_SOURCES = \
 	shared/json.h \
 	shared/log.c \
 	shared/log.h \
+	shared/log_file.c \
+	shared/log_file.h \
 	shared/macro.c \
 	shared/macro.h \
 	shared/milter.h \

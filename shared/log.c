@@ -1,8 +1,10 @@
 #include "shared/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -10,6 +12,7 @@
 #include <unistd.h>
 
 #include "shared/clock.h"
+#include "shared/log_file.h"
 
 #define LINE_MAX_BYTES 8192
 #define QUOTE_MAX      256
@@ -32,12 +35,16 @@ static struct {
 	enum log_level level;
 	const char *program;
 	int journal_fd;
+	struct log_file file;
+	const _Atomic uint32_t *generation; /* see log_follow(); or NULL */
+	uint32_t followed;
 	char context[130];
 	char fields[2400]; /* NAME=value, each with its newline */
 	size_t fields_len;
 	void (*capture)(enum log_level level, const char *line);
 	struct often often[OFTEN_KINDS];
-} state = { .level = LOG_LEVEL_INFO, .program = "sekisho", .journal_fd = -1 };
+} state = { .level = LOG_LEVEL_INFO, .program = "sekisho", .journal_fd = -1,
+	    .file.fd = -1 };
 
 static const char *const level_words[] = {
 	[LOG_LEVEL_DEBUG] = "debug: ",
@@ -66,12 +73,21 @@ static int journal_connect(void)
 	return fd;
 }
 
-void log_open(enum log_sink sink, const char *program, int facility)
+void log_close(void)
 {
-	state.program = program;
 	if (state.journal_fd >= 0)
 		close(state.journal_fd);
 	state.journal_fd = -1;
+	log_file_close(&state.file);
+	if (state.sink == LOG_SINK_SYSLOG)
+		closelog();
+}
+
+bool log_open(enum log_sink sink, const char *program, int facility,
+	      const char *file)
+{
+	state.program = program;
+	log_close();
 	if (sink == LOG_SINK_JOURNAL) {
 		state.journal_fd = journal_connect();
 		if (state.journal_fd < 0)
@@ -80,6 +96,41 @@ void log_open(enum log_sink sink, const char *program, int facility)
 	if (sink == LOG_SINK_SYSLOG)
 		openlog(program, LOG_PID | LOG_NDELAY, facility);
 	state.sink = sink;
+	return sink != LOG_SINK_FILE || log_file_open(&state.file, file);
+}
+
+static uint32_t generation(void)
+{
+	return atomic_load_explicit(state.generation, memory_order_relaxed);
+}
+
+bool log_reopen(void)
+{
+	if (state.generation)
+		state.followed = generation();
+	return state.sink != LOG_SINK_FILE || log_file_reopen(&state.file);
+}
+
+void log_follow(const _Atomic uint32_t *word)
+{
+	state.generation = word;
+	if (word)
+		state.followed = generation();
+}
+
+/* Told into the old file, which is where somebody will look. */
+static void follow(void)
+{
+	char words[LINE_MAX_BYTES];
+
+	if (!state.generation || generation() == state.followed)
+		return;
+	if (log_reopen())
+		return;
+	snprintf(words, sizeof(words),
+		 "error: log_file \"%s\" could not be opened anew: %s",
+		 state.file.path, strerror(errno));
+	log_file_write(&state.file, state.program, words);
 }
 
 void log_level(enum log_level level)
@@ -143,6 +194,12 @@ static void to_stderr(const char *line)
 		(void)!write(STDERR_FILENO, whole, (size_t)len);
 }
 
+static void to_file(const char *line)
+{
+	follow();
+	log_file_write(&state.file, state.program, line);
+}
+
 static void put(enum log_level level, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0)));
 
@@ -163,6 +220,8 @@ static void put(enum log_level level, const char *format, va_list args)
 		to_journal(level, line);
 	else if (state.sink == LOG_SINK_SYSLOG)
 		syslog(level_priority[level], "%s", line);
+	else if (state.sink == LOG_SINK_FILE)
+		to_file(line);
 	else
 		to_stderr(line);
 	state.fields_len = 0;

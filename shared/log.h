@@ -7,12 +7,15 @@
  * Warnings of the same kind (their first words) beyond 10 in 10 s are
  * counted, and the count is told when the 10 s are over.
  * Never fails and never blocks for long: a line that cannot be written is
- * lost and counted.  Keeps state of its own: sink and context.
+ * lost and, in a file, counted (see log_file.h).  Keeps state of its own: sink
+ * and context.
  */
 #ifndef SHARED_LOG_H
 #define SHARED_LOG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "shared/buf.h"
 #include "shared/slice.h"
@@ -23,9 +26,24 @@ enum log_sink { LOG_SINK_STDERR, LOG_SINK_SYSLOG, LOG_SINK_JOURNAL, LOG_SINK_FIL
 /*
  * program: name for syslog and the journal, kept as a pointer.  facility: as
  * syslog(3) wants it.  The journal falls back to syslog when its socket
- * does not exist.  May be called again.
+ * does not exist.  file: of LOG_SINK_FILE alone, copied; may be NULL else.
+ * False with errno: the file could not be opened; that is tried again when
+ * lines come, and they are lost until then.  May be called again.
  */
-void log_open(enum log_sink sink, const char *program, int facility);
+bool log_open(enum log_sink sink, const char *program, int facility,
+	      const char *file);
+/* Nothing of ours stays open, but for standard error. */
+void log_close(void);
+/*
+ * Opens the file anew, for it may have been renamed.  False with errno: the old
+ * one stays in use.  Other sinks have nothing to do.
+ */
+bool log_reopen(void);
+/*
+ * From now on the file is opened anew before the first line after this word
+ * has changed.  NULL: no more.  Call it again when the word has moved.
+ */
+void log_follow(const _Atomic uint32_t *word);
 /* Lines below this level are not written (default: info). */
 void log_level(enum log_level level);
 /*

@@ -407,6 +407,17 @@ bool table_reload(struct table *t, const struct table_report *report)
 	return t->kind == TABLE_INLINE || load(t, report);
 }
 
+size_t table_descriptors(const struct table *t, int fds_out[2])
+{
+	size_t n = 0;
+
+	if (t->fd >= 0)
+		fds_out[n++] = t->fd;
+	if (t->read_fd >= 0)
+		fds_out[n++] = t->read_fd;
+	return n;
+}
+
 bool table_in_worker(struct table *t)
 {
 	void *readable;

@@ -128,6 +128,12 @@ bool table_follow(struct table *t);
  */
 bool table_in_worker(struct table *t) __attribute__((warn_unused_result));
 
+/*
+ * What a worker must not close before table_in_worker(): so many are written
+ * to fds_out, at most 2.
+ */
+size_t table_descriptors(const struct table *t, int fds_out[2]);
+
 /* One question; the caller fills the upper part. */
 struct table_ask {
 	struct table_key key;

@@ -47,6 +47,8 @@ t_unit_test_shared_SOURCES = \
 	t/unit/support/cond_play.h \
 	t/unit/shared/arena.c \
 	t/unit/shared/board.c \
+	t/unit/shared/board_breaker.c \
+	t/unit/shared/breaker.c \
 	t/unit/shared/buf.c \
 	t/unit/shared/builtin.c \
 	t/unit/shared/clock.c \
@@ -55,13 +57,17 @@ t_unit_test_shared_SOURCES = \
 	t/unit/shared/cond_match.c \
 	t/unit/shared/cond_parse.c \
 	t/unit/shared/conf.c \
+	t/unit/shared/conf_change.c \
 	t/unit/shared/endpoint.c \
+	t/unit/shared/endpoint_cache.c \
 	t/unit/shared/facts.c \
 	t/unit/shared/header_list.c \
 	t/unit/shared/header_list_model.c \
+	t/unit/shared/histogram.c \
 	t/unit/shared/io.c \
 	t/unit/shared/json.c \
 	t/unit/shared/log.c \
+	t/unit/shared/log_file.c \
 	t/unit/shared/macro.c \
 	t/unit/shared/milter_answer.c \
 	t/unit/shared/milter_command.c \
@@ -70,6 +76,7 @@ t_unit_test_shared_SOURCES = \
 	t/unit/shared/milter_option.c \
 	t/unit/shared/mime_text.c \
 	t/unit/shared/network.c \
+	t/unit/shared/probe.c \
 	t/unit/shared/rule.c \
 	t/unit/shared/slice.c \
 	t/unit/shared/table.c \
@@ -91,11 +98,13 @@ t_unit_test_worker_SOURCES = \
 	t/unit/worker/edit.c \
 	t/unit/worker/hear.c \
 	t/unit/worker/journal.c \
+	t/unit/worker/keeper.c \
 	t/unit/worker/leaks.c \
 	t/unit/worker/message.c \
 	t/unit/worker/mta.c \
 	t/unit/worker/puppet.c \
 	t/unit/worker/puppet.h \
+	t/unit/worker/reserve_talk.c \
 	t/unit/worker/stand.c \
 	t/unit/worker/stand.h \
 	t/unit/worker/summary.c \
@@ -110,11 +119,15 @@ UNIT_TESTS += t/unit/test_server
 t_unit_test_server_SOURCES = \
 	$(UNIT_SUPPORT) \
 	t/unit/server/background.c \
+	t/unit/server/cells.c \
+	t/unit/server/handover.c \
 	t/unit/server/http.c \
+	t/unit/server/inherit.c \
 	t/unit/server/limits.c \
 	t/unit/server/listen.c \
 	t/unit/server/metrics.c \
 	t/unit/server/notify.c \
+	t/unit/server/overload.c \
 	t/unit/server/past.c \
 	t/unit/server/pool.c \
 	t/unit/server/priv.c \
@@ -231,9 +244,14 @@ E2E_TESTS = \
 	t/e2e/40-switches.t \
 	t/e2e/41-status.t \
 	t/e2e/42-metrics.t \
-	t/e2e/48-sekishoctl.t \
+	t/e2e/43-breaker.t \
+	t/e2e/44-reload.t \
+	t/e2e/45-upgrade.t \
+	t/e2e/46-socket-activation.t \
+	t/e2e/47-connections.t \
 	t/e2e/48-sekishoctl-check.t \
 	t/e2e/48-sekishoctl-top.t \
+	t/e2e/48-sekishoctl.t \
 	t/e2e/49-report.t \
 	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
@@ -241,6 +259,10 @@ E2E_TESTS = \
 	t/e2e/53-stop.t \
 	t/e2e/54-start.t \
 	t/e2e/55-notify.t \
+	t/e2e/56-overload.t \
+	t/e2e/57-log-file.t \
+	t/e2e/58-service.t \
+	t/e2e/59-counters.t \
 	t/e2e/60-peer-opendkim.t \
 	t/e2e/61-peer-opendmarc.t \
 	t/e2e/62-peer-spamass.t \
@@ -271,86 +293,31 @@ check-e2e:
 	$(MAKE) check TESTS='$(E2E_TESTS)'
 .PHONY: check-unit check-e2e
 
-EXTRA_DIST += \
+EXTRA_DIST += $(E2E_TESTS) \
 	t/README.md \
-	t/e2e/00-house.t \
-	t/e2e/01-settings.t \
-	t/e2e/10-tools-answers.t \
-	t/e2e/11-tools-edits.t \
-	t/e2e/12-tools-strict.t \
-	t/e2e/13-tools-conduct.t \
-	t/e2e/14-tools-real.t \
-	t/e2e/20-talk-five-cases.t \
-	t/e2e/22-chain-property.t \
-	t/e2e/23-orders.t \
-	t/e2e/24-modes.t \
-	t/e2e/25-failures.t \
-	t/e2e/26-joining.t \
-	t/e2e/27-deadlines.t \
-	t/e2e/28-limits.t \
-	t/e2e/29-dialects.t \
-	t/e2e/30-explain.t \
-	t/e2e/31-conditions-settings.t \
-	t/e2e/32-s25r-postfix.t \
-	t/e2e/33-spamass-by-size.t \
-	t/e2e/33-time-and-size.t \
-	t/e2e/34-joining-by-condition.t \
-	t/e2e/35-spf-then-greylist.t \
-	t/e2e/36-milters-behind.t \
-	t/e2e/37-recipients.t \
-	t/e2e/38-rules.t \
-	t/e2e/39-tables-and-limits.t \
-	t/e2e/40-switches.t \
-	t/e2e/41-status.t \
-	t/e2e/42-metrics.t \
-	t/e2e/48-sekishoctl.t \
-	t/e2e/48-sekishoctl-check.t \
-	t/e2e/48-sekishoctl-top.t \
-	t/e2e/49-report.t \
-	t/e2e/50-pool.t \
-	t/e2e/51-deaths.t \
-	t/e2e/52-orphans.t \
-	t/e2e/53-stop.t \
-	t/e2e/54-start.t \
-	t/e2e/55-notify.t \
-	t/e2e/60-peer-opendkim.t \
-	t/e2e/61-peer-opendmarc.t \
-	t/e2e/62-peer-spamass.t \
-	t/e2e/63-peer-clamav.t \
-	t/e2e/64-peer-rspamd.t \
-	t/e2e/65-peer-pyspf.t \
-	t/e2e/66-peer-all-six.t \
-	t/e2e/67-peer-free-and-late.t \
-	t/e2e/68-peer-failures.t \
-	t/e2e/70-load.t \
-	t/e2e/71-malformed-commands.t \
-	t/e2e/72-children-die.t \
-	t/e2e/73-garbage.t \
-	t/e2e/74-resources.t \
-	t/e2e/75-abort.t \
-	t/e2e/76-postfix-load.t \
-	t/e2e/77-hostile-mta.t \
-	t/e2e/78-rules-over-messages.t \
-	t/e2e/79-refused-recipients.t \
-	t/e2e/80-rights.t \
-	t/e2e/81-journal.t \
-	t/e2e/90-fuzz-replay.t \
 	t/lib/account.py \
+	t/lib/ask.py \
 	t/lib/banned.txt \
+	t/lib/board.py \
 	t/lib/chain.sh \
 	t/lib/criterion.sh \
 	t/lib/crowd.py \
 	t/lib/fake_status.py \
+	t/lib/grok.py \
+	t/lib/hostile_client.py \
 	t/lib/house.sh \
+	t/lib/http_ask.py \
 	t/lib/limit.sh \
 	t/lib/load.sh \
 	t/lib/mail.sh \
+	t/lib/metric_names.py \
 	t/lib/processes.sh \
 	t/lib/raw_mta.py \
 	t/lib/smtp_load.py \
 	t/lib/smtp_send.py \
 	t/lib/status.py \
 	t/lib/status.sh \
+	t/lib/tally.py \
 	t/lib/terminal.py \
 	t/prop/README.md
 

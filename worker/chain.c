@@ -6,9 +6,21 @@
 #include "worker/choose.h"
 #include "worker/feed.h"
 #include "worker/hear.h"
+#include "worker/keeper.h"
 
 /* Decoded values of one evaluation: a few headers and a body's beginning. */
 #define SCRATCH_MAX ((size_t)16 * 1024 * 1024)
+
+/* Decoding it costs more than all else we do with a small message. */
+static bool uses_body(const struct conf *conf)
+{
+	bool uses = rules_use(conf->rules, FACT_BODY);
+
+	for (size_t i = 0; i < conf->milter_count; i++)
+		uses |= conf->milters[i].when &&
+			cond_uses(conf->milters[i].when, FACT_BODY);
+	return uses;
+}
 
 bool chain_init(struct chain *c, const struct worker_env *env,
 		struct arena *session_arena, struct arena *message_arena,
@@ -31,6 +43,7 @@ bool chain_init(struct chain *c, const struct worker_env *env,
 		m->index = i;
 		m->cell = env->cells ? env->cells[i] : i;
 		child_init(&m->child, m->conf);
+		keeper_attach(m, env);
 		if (m->conf->when) {
 			m->memos = calloc(cond_memos(m->conf->when) + 1,
 					  sizeof(*m->memos));
@@ -40,6 +53,7 @@ bool chain_init(struct chain *c, const struct worker_env *env,
 	}
 	arena_init(&c->scratch, SCRATCH_MAX);
 	rulebook_init(&c->book, env->conf->rules);
+	c->uses_body = uses_body(env->conf);
 	c->matcher = cond_matcher_new();
 	return c->matcher != NULL;
 }
@@ -54,6 +68,13 @@ void chain_deinit(struct chain *c)
 	cond_matcher_free(&c->matcher);
 	arena_deinit(&c->scratch);
 	buf_deinit(&c->book.pairs);
+}
+
+void chain_trim(struct chain *c)
+{
+	for (unsigned i = 0; i < c->count; i++)
+		child_trim(&c->members[i].child);
+	arena_trim(&c->scratch);
 }
 
 /* Lists may have changed since; never within a message. */
@@ -94,6 +115,7 @@ void chain_begin_session(struct chain *c, const struct option *offer)
 		m->connection = CONNECTION_OPEN;
 		m->unsettled = false;
 		m->unknown_waiting = false;
+		m->lease = 0;
 	}
 	read_switches(c);
 }
@@ -450,6 +472,15 @@ static void count_skipped(const struct chain *c)
 	}
 }
 
+/* Others may be waiting for one of the few connections. */
+static void let_others_in(struct member *m)
+{
+	if (!m->conf->connections_max || m->child.link == LINK_NONE)
+		return;
+	child_quit(&m->child, m->in_message);
+	member_forget(m);
+}
+
 void chain_end_message(struct chain *c)
 {
 	chain_release(c, 0);
@@ -457,6 +488,7 @@ void chain_end_message(struct chain *c)
 	for (unsigned i = 0; i < c->count; i++) {
 		struct member *m = &c->members[i];
 
+		let_others_in(m);
 		member_reset_message(m);
 		/* Whoever joins by the message joins each one anew. */
 		if (!choose_is_for_connection(m))
@@ -477,8 +509,16 @@ void chain_watch(struct chain *c, struct watch *w)
 		struct child *child = &m->child;
 
 		watch_until(w, child_deadline(child));
+		watch_until(w, keeper_looks_at(m));
 		m->place = watch_add(w, child->fd, child_events(child));
 	}
+}
+
+/* Many failed at it meanwhile: this one need not wait for its own timeout. */
+static enum child_result left_alone(struct member *m)
+{
+	m->child.why = "left alone after failures";
+	return CHILD_BREAKER;
 }
 
 static void serve_member(struct chain *c, struct member *m, short revents)
@@ -495,6 +535,8 @@ static void serve_member(struct chain *c, struct member *m, short revents)
 		return;
 	if (r == CHILD_OK && clock_now() >= child_deadline(child))
 		r = child_too_late(child);
+	if (r == CHILD_OK && keeper_gives_up(m))
+		r = left_alone(m);
 	if (r != CHILD_OK)
 		standing_fail(c, m, r);
 }

@@ -25,6 +25,8 @@ bool chain_init(struct chain *c, const struct worker_env *env,
 		struct arena *session_arena, struct arena *message_arena,
 		struct journal *journal, struct message *message);
 
+/* Idle for now: what is empty gives its memory back. */
+void chain_trim(struct chain *c);
 /* For tests: a worker keeps its chain to its end. */
 void chain_deinit(struct chain *c);
 

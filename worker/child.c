@@ -36,6 +36,13 @@ void child_deinit(struct child *c)
 	buf_deinit(&c->list_bytes);
 }
 
+void child_trim(struct child *c)
+{
+	if (!c->answer_len)
+		buf_trim(&c->in);
+	buf_trim(&c->out);
+}
+
 /* ---- opening and closing ---- */
 
 static enum child_result connect_failed(struct child *c, int reason)
@@ -71,45 +78,114 @@ static unsigned address_count(const struct child *c)
 	return n;
 }
 
-static const struct endpoint *address(const struct child *c, unsigned i,
+/* Turns to the socket of address i, which is its addr_out-th. */
+static const struct endpoint *turn_to(struct child *c, unsigned i,
 				      unsigned *addr_out)
 {
-	const struct endpoint *e = c->conf->socket.at;
+	const struct endpoint *all = c->conf->socket.at;
+	const uint8_t *socket = c->order;
 
-	while (i >= e->addr_count)
-		i -= e++->addr_count;
+	while (i >= all[*socket].addr_count)
+		i -= all[*socket++].addr_count;
+	c->socket = *socket;
 	*addr_out = i;
-	return e;
+	return &all[*socket];
 }
 
-/* Tries one address after the other; the last one's failure is the result. */
-static enum child_result try_connect(struct child *c)
+static bool take(struct child *c)
 {
-	int reason = EADDRNOTAVAIL;
+	if (c->taken || !c->keeper)
+		return true;
+	c->taken = c->keeper->take(c->keeper_context, c->socket);
+	/* What it waited for its turn is not the milter's time. */
+	if (c->taken && c->waits)
+		c->opened_at = clock_now();
+	c->waits = !c->taken;
+	return c->taken;
+}
 
+static void give_back(struct child *c)
+{
+	if (c->taken)
+		c->keeper->give_back(c->keeper_context);
+	c->taken = false;
+}
+
+/* Workers that wait for the same thing shall not come back together. */
+static enum child_result retry_later(struct child *c)
+{
+	uint64_t now = clock_now();
+
+	c->retry_at = now + RETRY / 2 + now % RETRY;
+	return CHILD_OK;
+}
+
+/* The address tried last is of no use; was it the last of its socket? */
+static void give_up_address(struct child *c)
+{
+	unsigned a;
+	const struct endpoint *e = turn_to(c, c->addr_next - 1, &a);
+
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+	c->link = LINK_CONNECTING;
+	buf_clear(&c->in);
+	buf_clear(&c->out);
+	c->answer_len = 0;
+	give_back(c);
+	if (c->keeper && a + 1 == e->addr_count)
+		c->keeper->failed(c->keeper_context, c->socket);
+}
+
+/* CHILD_NOTHING: it is to be tried again. */
+static enum child_result connect_to(struct child *c, const struct endpoint *e,
+				    unsigned addr)
+{
+	switch (io_connect(&e->addr[addr].any, e->addr_len[addr], &c->fd)) {
+	case IO_OK:
+		return send_offer(c);
+	case IO_AGAIN:
+		return CHILD_OK;
+	case IO_EOF:
+	case IO_TIMEOUT:
+	case IO_ERROR:
+		break;
+	}
+	return errno == EAGAIN ? CHILD_NOTHING : connect_failed(c, errno);
+}
+
+/*
+ * Tries to connect to one address after the other; r is the failure of the
+ * last one, and the result when none is left.
+ */
+static enum child_result try_connect(struct child *c, enum child_result r)
+{
 	c->retry_at = CLOCK_NEVER;
 	while (c->addr_next < address_count(c)) {
-		unsigned i = c->addr_next++, a;
-		const struct endpoint *e = address(c, i, &a);
+		unsigned addr;
+		const struct endpoint *e = turn_to(c, c->addr_next, &addr);
 
-		switch (io_connect(&e->addr[a].any, e->addr_len[a], &c->fd)) {
-		case IO_OK:
-			return send_offer(c);
-		case IO_AGAIN:
-			return CHILD_OK;
-		case IO_EOF:
-		case IO_TIMEOUT:
-		case IO_ERROR:
-			reason = errno;
-			break;
-		}
-		if (reason == EAGAIN) {
-			c->addr_next = i;
-			c->retry_at = clock_now() + RETRY;
-			return CHILD_OK;
-		}
+		if (!take(c))
+			return retry_later(c);
+		r = connect_to(c, e, addr);
+		if (r == CHILD_NOTHING)
+			return retry_later(c);
+		c->addr_next++;
+		if (r == CHILD_OK || r == CHILD_NO_SPACE)
+			return r;
+		give_up_address(c);
 	}
-	return connect_failed(c, reason);
+	return r;
+}
+
+/* It failed before it was open: another address may do. */
+static enum child_result try_next(struct child *c, enum child_result r)
+{
+	if (r == CHILD_NO_SPACE)
+		return r;
+	give_up_address(c);
+	return try_connect(c, r);
 }
 
 enum child_result child_open(struct child *c, const struct option *offer)
@@ -117,12 +193,17 @@ enum child_result child_open(struct child *c, const struct option *offer)
 	c->offered = option_for_child(offer);
 	c->got = (struct option){ 0 };
 	c->addr_next = 0;
+	for (unsigned i = 0; i < CONF_SOCKETS_MAX; i++)
+		c->order[i] = (uint8_t)i;
+	if (c->keeper)
+		c->keeper->order(c->keeper_context, c->order);
 	c->link = LINK_CONNECTING;
 	c->opened_at = c->alive_at = clock_now();
 	c->owed_runs = 0;
 	c->answer_len = 0;
 	c->why = "";
-	return try_connect(c);
+	c->waits = false;
+	return try_connect(c, connect_failed(c, EADDRNOTAVAIL));
 }
 
 static void stop_busy(struct child *c)
@@ -144,6 +225,7 @@ void child_close(struct child *c)
 	c->answer_len = 0;
 	buf_clear(&c->in);
 	buf_clear(&c->out);
+	give_back(c);
 }
 
 void child_quit(struct child *c, bool in_message)
@@ -207,11 +289,18 @@ short child_events(const struct child *c)
 }
 
 /* The time to connect is shared out over the addresses. */
-static uint64_t connect_deadline(const struct child *c)
+static uint64_t address_deadline(const struct child *c, unsigned tried)
 {
 	uint64_t n = address_count(c) ? address_count(c) : 1;
 
-	return c->opened_at + c->conf->timeout_connect * c->addr_next / n;
+	return c->opened_at + c->conf->timeout_connect * tried / n;
+}
+
+/* How long it waits for its turn, or tries again at a queue that is full. */
+static uint64_t retry_deadline(const struct child *c)
+{
+	return c->waits ? c->opened_at + c->conf->timeout_connect :
+			  address_deadline(c, c->addr_next + 1);
 }
 
 uint64_t child_deadline(const struct child *c)
@@ -222,10 +311,11 @@ uint64_t child_deadline(const struct child *c)
 	case LINK_NONE:
 		return CLOCK_NEVER;
 	case LINK_CONNECTING:
-		return c->retry_at != CLOCK_NEVER ? c->retry_at :
-						    connect_deadline(c);
+		if (c->retry_at != CLOCK_NEVER)
+			return c->retry_at;
+		return address_deadline(c, c->addr_next);
 	case LINK_NEGOTIATING:
-		return c->opened_at + c->conf->timeout_connect;
+		return address_deadline(c, c->addr_next);
 	case LINK_OPEN:
 		break;
 	}
@@ -236,23 +326,34 @@ uint64_t child_deadline(const struct child *c)
 	return c->alive_at + wait;
 }
 
+static enum child_result no_connection_in_time(struct child *c)
+{
+	if (c->waits) {
+		c->why = "no connection free in time";
+		return CHILD_LATE;
+	}
+	if (c->retry_at != CLOCK_NEVER)
+		c->addr_next++;
+	c->why = "no connection in time";
+	return try_next(c, CHILD_CONNECT);
+}
+
 enum child_result child_too_late(struct child *c)
 {
-	if (c->link == LINK_CONNECTING) {
+	switch (c->link) {
+	case LINK_CONNECTING:
 		if (c->retry_at != CLOCK_NEVER &&
-		    clock_now() < c->opened_at + c->conf->timeout_connect)
-			return try_connect(c);
-		if (c->retry_at == CLOCK_NEVER &&
-		    c->addr_next < address_count(c)) {
-			close(c->fd);
-			c->fd = -1;
-			return try_connect(c);
-		}
-		c->why = "no connection in time";
-		return CHILD_CONNECT;
+		    clock_now() < retry_deadline(c))
+			return try_connect(c, CHILD_CONNECT);
+		return no_connection_in_time(c);
+	case LINK_NEGOTIATING:
+		c->why = "no answer to the negotiation";
+		return try_next(c, CHILD_TIMEOUT);
+	case LINK_NONE:
+	case LINK_OPEN:
+		break;
 	}
-	c->why = c->link == LINK_NEGOTIATING ? "no answer to the negotiation" :
-					       "no answer in time";
+	c->why = "no answer in time";
 	return CHILD_TIMEOUT;
 }
 
@@ -343,6 +444,8 @@ static enum child_result negotiate(struct child *c)
 		return CHILD_NO_SPACE;
 	}
 	c->link = LINK_OPEN;
+	if (c->keeper)
+		c->keeper->works(c->keeper_context, c->socket);
 	return CHILD_OK;
 }
 
@@ -351,7 +454,7 @@ static enum child_result receive(struct child *c)
 	switch (io_read(c->fd, &c->in, READ_SIZE)) {
 	case IO_OK:
 		c->alive_at = clock_now();
-		if (c->conf->socket.at->kind != ENDPOINT_UNIX)
+		if (c->conf->socket.at[c->socket].kind != ENDPOINT_UNIX)
 			io_quick_ack(c->fd);
 		return CHILD_OK;
 	case IO_AGAIN:
@@ -369,21 +472,14 @@ static enum child_result receive(struct child *c)
 	return lost(c);
 }
 
-enum child_result child_serve(struct child *c, short revents)
+static enum child_result go_on(struct child *c, short revents)
 {
 	enum child_result r = CHILD_OK;
 
-	if (!revents || c->fd < 0)
-		return CHILD_OK;
 	if (c->link == LINK_CONNECTING) {
 		if (io_connected(c->fd) == IO_OK)
 			return send_offer(c);
-		int reason = errno;
-		close(c->fd);
-		c->fd = -1;
-		return c->addr_next < address_count(c) ?
-			       try_connect(c) :
-			       connect_failed(c, reason);
+		return connect_failed(c, errno);
 	}
 	/*
 	 * Read first: an answer that is there counts, even when the peer
@@ -396,6 +492,16 @@ enum child_result child_serve(struct child *c, short revents)
 	if (r == CHILD_OK)
 		r = child_flush(c);
 	return r;
+}
+
+enum child_result child_serve(struct child *c, short revents)
+{
+	enum child_result r;
+
+	if (!revents || c->fd < 0)
+		return CHILD_OK;
+	r = go_on(c, revents);
+	return r == CHILD_OK || c->link == LINK_OPEN ? r : try_next(c, r);
 }
 
 static bool is_final(enum answer_kind kind)

@@ -5,6 +5,8 @@
  * is opened and closed as sessions need it.  Knows how packets are said and
  * which answers are owed, not what they mean: see member.h and chain.h.
  * Never blocks: what can't be written or read now is left to the next poll.
+ * All addresses of all sockets are tried before it fails to open; what other
+ * workers have seen of them comes in by a struct child_keeper.
  * Fails by a child_result with a reason in words; after a failure the caller
  * closes it.  Never exits.
  */
@@ -48,11 +50,35 @@ struct child_owed {
 
 #define CHILD_OWED_RUNS 8
 
+/*
+ * What whoever has a view of all workers knows better than one conversation:
+ * which of the milter's sockets comes first, and whether it may have one more
+ * connection.  Sockets are places in conf->socket.
+ */
+struct child_keeper {
+	/* In which order to try them: each one once. */
+	void (*order)(void *context, uint8_t order_out[CONF_SOCKETS_MAX]);
+	/* A connection to it is about to be; false: not now, wait. */
+	bool (*take)(void *context, unsigned socket);
+	/* What was taken is no more: closed, or never opened. */
+	void (*give_back)(void *context);
+	/* None of its addresses could be used; c->why tells the last reason. */
+	void (*failed)(void *context, unsigned socket);
+	/* It has negotiated. */
+	void (*works)(void *context, unsigned socket);
+};
+
 struct child {
 	const struct conf_milter *conf;
+	const struct child_keeper *keeper; /* NULL: none */
+	void *keeper_context;
 	enum child_link link;
 	int fd;
-	unsigned addr_next; /* which address to try next */
+	uint8_t order[CONF_SOCKETS_MAX];
+	unsigned addr_next; /* which address to try next, in that order */
+	unsigned socket;    /* that one is tried, or connected to */
+	bool taken;	    /* ... and the keeper has said yes to it */
+	bool waits;	    /* the keeper has said: not now */
 	uint64_t opened_at;
 	uint64_t retry_at; /* CLOCK_NEVER: no try waits */
 	struct buf in;
@@ -75,6 +101,8 @@ struct child {
 
 void child_init(struct child *c, const struct conf_milter *conf);
 
+/* Idle for now: empty buffers are given back. */
+void child_trim(struct child *c);
 /* Closed before; gives the buffers back. */
 void child_deinit(struct child *c);
 

@@ -16,8 +16,7 @@ bool choose_is_for_connection(const struct member *m)
 	return m->conf->join <= STAGE_HELO;
 }
 
-/* FNV-1a, one byte after the other. */
-static uint32_t add_hash(uint32_t hash, const void *bytes, size_t n)
+uint32_t choose_hash(uint32_t hash, const void *bytes, size_t n)
 {
 	const unsigned char *p = bytes;
 
@@ -32,12 +31,12 @@ static uint32_t add_hash(uint32_t hash, const void *bytes, size_t n)
  */
 static unsigned percentile(const struct chain *c, const struct member *m)
 {
-	uint32_t hash = add_hash(2166136261u, m->conf->name,
-				 strlen(m->conf->name));
+	uint32_t hash = choose_hash(CHOOSE_HASH, m->conf->name,
+				    strlen(m->conf->name));
 	struct ip ip;
 
 	if (ip_parse(c->journal->connect.address, &ip))
-		hash = add_hash(hash, ip.bytes, ip.is_v6 ? 8 : 3);
+		hash = choose_hash(hash, ip.bytes, ip.is_v6 ? 8 : 3);
 	/* The low bits of so short a hash are not mixed well. */
 	return (hash ^ hash >> 15) % 100;
 }

@@ -1,6 +1,7 @@
 #include "worker/feed.h"
 
 #include "worker/choose.h"
+#include "worker/keeper.h"
 
 #include "shared/board.h"
 
@@ -49,6 +50,12 @@ static enum fed failed(struct chain *c, struct member *m, enum child_result r)
 {
 	standing_fail(c, m, r);
 	return FED_FAILED;
+}
+
+static enum fed left_alone(struct chain *c, struct member *m)
+{
+	m->child.why = "left alone after failures";
+	return failed(c, m, CHILD_BREAKER);
 }
 
 static enum fed say(struct chain *c, struct member *m, enum stage stage,
@@ -112,6 +119,9 @@ static enum fed tell_mail(struct chain *c, struct member *m)
 
 	if (!may_hear(c, m, STAGE_MAIL))
 		return FED_WAIT;
+	/* A connection of an earlier message may lead to one that hangs now. */
+	if (!m->asked && !keeper_may_ask(m))
+		return left_alone(c, m);
 	if (!m->asked)
 		board_count_milter(c->env->board, c->env->slot, m->cell,
 				   MILTER_APPLIED, 1);
@@ -383,6 +393,10 @@ static bool open_child(struct chain *c, struct member *m)
 		return true;
 	if (!has_reason_to_open(c, m))
 		return false;
+	if (!keeper_may_ask(m)) {
+		(void)left_alone(c, m);
+		return false;
+	}
 	board_count_milter(c->env->board, c->env->slot, m->cell,
 			   MILTER_CONNECTS, 1);
 	r = child_open(&m->child, &c->offer);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "shared/log.h"
+#include "worker/keeper.h"
 #include "worker/wish.h"
 
 static void count(const struct chain *c, const struct member *m,
@@ -56,6 +57,7 @@ static void done_connection(struct chain *c, struct member *m)
 {
 	m->connection = CONNECTION_ACCEPTED;
 	m->said_late = c->journal->has_mail;
+	keeper_succeeded(m);
 	child_quit(&m->child, false);
 	member_forget(m);
 }
@@ -67,6 +69,7 @@ static void no_connection(struct chain *c, struct member *m,
 			  &m->connection_verdict))
 		return;
 	m->connection = CONNECTION_REFUSED;
+	keeper_succeeded(m);
 	m->said_late = c->journal->has_mail;
 }
 
@@ -88,6 +91,7 @@ static void end_part(struct chain *c, struct member *m, enum member_state state,
 		     enum stage stage)
 {
 	facts_set_milter(&c->facts, m->index, final_word(m, state));
+	keeper_succeeded(m);
 	m->state = state;
 	m->said_at = stage;
 	m->in_message = false;

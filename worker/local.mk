@@ -21,6 +21,8 @@ worker_libworker_a_SOURCES = \
 	worker/hear.h \
 	worker/journal.c \
 	worker/journal.h \
+	worker/keeper.c \
+	worker/keeper.h \
 	worker/member.c \
 	worker/member.h \
 	worker/message.c \
@@ -29,6 +31,10 @@ worker_libworker_a_SOURCES = \
 	worker/mta.h \
 	worker/observe.c \
 	worker/observe.h \
+	worker/reserve.c \
+	worker/reserve.h \
+	worker/reserve_talk.c \
+	worker/reserve_talk.h \
 	worker/rulebook.c \
 	worker/rulebook.h \
 	worker/session.c \

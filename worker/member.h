@@ -20,6 +20,8 @@
 #include "worker/message.h"
 #include "worker/verdict.h"
 
+struct worker_env;
+
 /* How far a child has heard journal and message on its present connection. */
 struct mark {
 	bool connect;
@@ -56,6 +58,9 @@ struct member {
 	const struct conf_milter *conf;
 	unsigned index; /* its place in the chain */
 	unsigned cell;	/* on the board */
+	const struct worker_env *env;
+	unsigned opened; /* how often a connection to it was begun */
+	uint64_t lease;	 /* this session's trial of its breaker; 0: none */
 	unsigned place; /* in the watch at hand */
 
 	/* this connection of the MTA */

@@ -24,10 +24,10 @@ void mta_init(struct mta_line *m)
 	buf_init(&m->out, OUT_MAX);
 }
 
-void mta_open(struct mta_line *m, int fd)
+void mta_open(struct mta_line *m, int fd, bool is_tcp)
 {
 	m->fd = fd;
-	m->is_tcp = io_no_delay(fd);
+	m->is_tcp = is_tcp;
 	m->lost = m->garbage = false;
 	m->packet_len = 0;
 }
@@ -37,8 +37,16 @@ void mta_close(struct mta_line *m)
 	if (m->fd >= 0)
 		close(m->fd);
 	m->fd = -1;
-	buf_release(&m->in);
-	buf_release(&m->out);
+	buf_skip(&m->in, buf_len(&m->in));
+	buf_skip(&m->out, buf_len(&m->out));
+}
+
+void mta_trim(struct mta_line *m)
+{
+	if (m->packet_len)
+		return;
+	buf_trim(&m->in);
+	buf_trim(&m->out);
 }
 
 int mta_wants(const struct mta_line *m)

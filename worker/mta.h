@@ -23,8 +23,11 @@ struct mta_line {
 };
 
 void mta_init(struct mta_line *m);
-void mta_open(struct mta_line *m, int fd);
+/* is_tcp: acknowledgements are not to be delayed. */
+void mta_open(struct mta_line *m, int fd, bool is_tcp);
 void mta_close(struct mta_line *m);
+/* Idle for now: empty buffers are given back. */
+void mta_trim(struct mta_line *m);
 
 /* The descriptor to poll for input, -1 while there is no room for more. */
 int mta_wants(const struct mta_line *m);

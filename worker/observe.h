@@ -30,11 +30,10 @@ void observe_data(struct facts *f, const struct journal *j);
 void observe_end_of_headers(struct facts *f, const struct journal *j);
 /*
  * After more of the body has come; at the end (complete) it is said that no
- * more will.  scratch: used for the body's first bytes as they came.
+ * more will.  Only where something asks for it.  False: no memory.
  */
 bool observe_body(struct facts *f, const struct message *m,
 		  struct arena *message_arena, bool complete);
-bool observe_end(struct facts *f, const struct journal *j,
-		 const struct message *m, struct arena *message_arena);
+void observe_end(struct facts *f, const struct journal *j);
 
 #endif

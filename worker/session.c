@@ -1,6 +1,7 @@
 #include "worker/session.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -44,6 +45,13 @@ void session_count(const struct session *s, enum board_counter counter,
 		   uint64_t n)
 {
 	board_count(s->env->board, s->env->slot, counter, n);
+}
+
+void session_count_wait(const struct session *s, enum stage stage,
+			uint64_t since)
+{
+	board_count_wait(s->env->board, s->env->slot, stage,
+			 clock_now() - since);
 }
 
 /* ---- waiting ---- */
@@ -332,6 +340,34 @@ static uint64_t silence_limit(const struct session *s)
 	       (inside ? conf->mta_timeout : conf->mta_idle_timeout);
 }
 
+void session_trim(struct session *s)
+{
+	mta_trim(&s->mta);
+	chain_trim(&s->chain);
+	arena_trim(&s->session_arena);
+	arena_trim(&s->message_arena);
+	buf_trim(&s->reply);
+	malloc_trim(0);
+	s->trimmed = true;
+}
+
+/*
+ * A short silence is the usual pace of things; in a longer one between two
+ * messages the memory is given back.
+ */
+static void wait_for_mta(struct session *s, uint64_t limit)
+{
+	uint64_t soon = clock_now() + SESSION_IDLE;
+
+	if (s->trimmed || s->place != PLACE_IDLE || soon > limit) {
+		session_wait(s, limit, true);
+		return;
+	}
+	session_wait(s, soon, true);
+	if (clock_now() >= soon)
+		session_trim(s);
+}
+
 /* Waits for the MTA's next packet; children go on meanwhile. */
 static bool next_packet(struct session *s, struct slice *packet_out)
 {
@@ -354,18 +390,19 @@ static bool next_packet(struct session *s, struct slice *packet_out)
 		if (s->mta.lost)
 			return false;
 		chain_go_on(&s->chain);
-		session_wait(s, limit, true);
+		wait_for_mta(s, limit);
 		if (clock_now() >= limit)
 			return breach(s, "silent for too long");
 	}
+	s->trimmed = false;
 	return true;
 }
 
 static void begin(struct session *s, int fd, size_t listener,
 		  bool *told_to_leave)
 {
-	mta_open(&s->mta, fd);
 	s->listen = &s->env->conf->listen.at[listener];
+	mta_open(&s->mta, fd, s->listen->endpoint.kind != ENDPOINT_UNIX);
 	s->told_to_leave = told_to_leave;
 	s->place = PLACE_START;
 	s->quit = s->exhausted = s->wait_optneg = false;

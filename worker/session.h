@@ -22,6 +22,12 @@ struct session; /* kept by the worker from one connection to the next */
 /* NULL: no memory.  env lives as long as the worker. */
 struct session *session_new(const struct worker_env *env);
 /*
+ * Idle for now, and so is its MTA, if any: memory that the next message will
+ * take anew is given back.
+ */
+#define SESSION_IDLE CLOCK_S
+void session_trim(struct session *s);
+/*
  * Serves the connection fd (non-blocking, owned and closed by this call) that
  * came in on listener number `listener`.  *told_to_leave becomes true when the
  * supervisor is gone or said drain; it may be true already.  Bounded by the

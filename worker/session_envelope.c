@@ -34,7 +34,7 @@ static bool decide_step(struct session *s, struct verdict *v)
  * The event goes to the rules, then to the children, then to the rules that
  * the children's words made true (design section 5).  False: the MTA is gone.
  */
-static bool put_to_all(struct session *s, enum stage stage, struct verdict *v)
+static bool ask_all(struct session *s, enum stage stage, struct verdict *v)
 {
 	if (rulebook_run(&s->chain, stage, false, v) == RULES_NO)
 		return true;
@@ -43,6 +43,16 @@ static bool put_to_all(struct session *s, enum stage stage, struct verdict *v)
 		return false;
 	if (v->kind == VERDICT_CONTINUE)
 		(void)rulebook_run(&s->chain, stage, true, v);
+	return true;
+}
+
+static bool put_to_all(struct session *s, enum stage stage, struct verdict *v)
+{
+	uint64_t began = clock_now();
+
+	if (!ask_all(s, stage, v))
+		return false;
+	session_count_wait(s, stage, began);
 	return true;
 }
 

@@ -32,8 +32,7 @@ static void settle(struct session *s, const struct verdict *v,
 	board_message_settle(env->board, env->slot, v->stage, outcome,
 			     outcome == OUTCOME_ABORT ? CAUSE_NONE :
 							cause_of(s, v));
-	board_count_wait(env->board, env->slot, STAGE_COUNT,
-			 clock_now() - s->summary.began);
+	session_count_wait(s, STAGE_COUNT, s->summary.began);
 	if (v->by >= 0 && v->kind != VERDICT_CONTINUE)
 		board_count_milter(env->board, env->slot,
 				   s->chain.members[v->by].cell, MILTER_DECIDED,
@@ -127,10 +126,22 @@ void session_refuse_message(struct session *s, const struct verdict *v)
 	s->place = PLACE_OVER;
 }
 
+/* How far the message at hand has come. */
+static enum stage stage_reached(const struct session *s)
+{
+	if (s->place == PLACE_BODY)
+		return STAGE_BODY;
+	if (s->place == PLACE_HEADERS)
+		return STAGE_HEADER;
+	return s->chain.event < STAGE_HEADER ? s->chain.event : STAGE_MAIL;
+}
+
 /* The MTA took the message back, or went away. */
 void session_abort_message(struct session *s)
 {
-	const struct verdict none = { .kind = VERDICT_CONTINUE, .by = -1 };
+	const struct verdict none = { .kind = VERDICT_CONTINUE,
+				      .by = -1,
+				      .stage = stage_reached(s) };
 
 	if (s->place < PLACE_ENVELOPE)
 		return;
@@ -204,15 +215,22 @@ void session_on_eoh(struct session *s, const struct command *cmd)
 	after_content(s, STAGE_EOH);
 }
 
+/* Its beginning becomes a fact, if somebody asks for it. */
+static void take_body(struct session *s, bool complete)
+{
+	if (s->chain.uses_body &&
+	    !observe_body(&s->chain.facts, &s->message, &s->message_arena,
+			  complete))
+		session_no_memory(s);
+}
+
 static void add_body(struct session *s, struct slice bytes)
 {
 	take_size(s, bytes.len);
 	session_count(s, COUNT_BYTES, bytes.len);
 	if (chain_wants_content(&s->chain))
 		message_add_body(&s->message, bytes);
-	if (!observe_body(&s->chain.facts, &s->message, &s->message_arena,
-			  false))
-		session_no_memory(s);
+	take_body(s, false);
 }
 
 void session_on_body(struct session *s, const struct command *cmd)
@@ -315,7 +333,7 @@ static void finish_message(struct session *s, struct verdict *v)
 }
 
 /* Rules, children, and rules once more; false: the MTA has gone. */
-static bool put_to_all(struct session *s, struct verdict *v)
+static bool ask_all(struct session *s, struct verdict *v)
 {
 	if (rulebook_run(&s->chain, STAGE_EOM, false, v) == RULES_NO)
 		return true;
@@ -327,6 +345,16 @@ static bool put_to_all(struct session *s, struct verdict *v)
 	return true;
 }
 
+static bool put_to_all(struct session *s, struct verdict *v)
+{
+	uint64_t began = clock_now();
+
+	if (!ask_all(s, v))
+		return false;
+	session_count_wait(s, STAGE_EOM, began);
+	return true;
+}
+
 void session_on_eom(struct session *s, const struct command *cmd)
 {
 	struct verdict v;
@@ -335,10 +363,10 @@ void session_on_eom(struct session *s, const struct command *cmd)
 		add_body(s, cmd->body);
 	if (s->place != PLACE_BODY)
 		end_headers(s);
-	if (!journal_eom(&s->journal) ||
-	    !observe_end(&s->chain.facts, &s->journal, &s->message,
-			 &s->message_arena))
+	if (!journal_eom(&s->journal))
 		session_no_memory(s);
+	take_body(s, true);
+	observe_end(&s->chain.facts, &s->journal);
 	v = own_verdict(s);
 	if (v.kind == VERDICT_CONTINUE)
 		v = s->by_rules;

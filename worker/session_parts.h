@@ -43,6 +43,7 @@ struct session {
 	bool *told_to_leave;
 	bool exhausted;
 	bool quit;    /* nothing more is to be read */
+	bool trimmed; /* nothing is left to give back until a packet comes */
 	bool wait_optneg; /* after QUIT_NC an OPTNEG may come again */
 	enum place place;
 	struct option offer;
@@ -60,6 +61,9 @@ struct session {
 
 void session_count(const struct session *s, enum board_counter counter,
 		   uint64_t n);
+/* The MTA waited since then for the answer to this stage. */
+void session_count_wait(const struct session *s, enum stage stage,
+			uint64_t since);
 /* One poll over MTA, children and supervisor, and what comes of it. */
 void session_wait(struct session *s, uint64_t until, bool watch_mta);
 /* Answers the command at hand; a lost MTA is noticed by the loop. */

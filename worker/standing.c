@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "shared/log.h"
+#include "worker/keeper.h"
 
 /* A child that only ever closes is not opened again without end. */
 #define QUIET_LOSSES 3
@@ -176,7 +177,8 @@ static enum stage failed_at(const struct chain *c, const struct member *m)
 	return child_owes(&m->child) ? m->child.owed[0].stage : c->event;
 }
 
-static void count_failure(const struct chain *c, const struct member *m,
+/* One that was not asked has not failed. */
+static void count_failure(const struct chain *c, struct member *m,
 			  enum child_result failure)
 {
 	static const enum board_milter_counter counters[] = {
@@ -187,6 +189,8 @@ static void count_failure(const struct chain *c, const struct member *m,
 		[CHILD_LATE] = MILTER_LATE,
 	};
 
+	if (failure == CHILD_BREAKER)
+		return;
 	board_count_milter(c->env->board, c->env->slot, m->cell,
 			   counters[failure], 1);
 	log_warn("child \"%s\": %s at %s: %s", m->conf->name,
@@ -195,6 +199,8 @@ static void count_failure(const struct chain *c, const struct member *m,
 			 "rest" :
 			 milter_stage_name(failed_at(c, m)),
 		 m->child.why);
+	if (failure != CHILD_LATE)
+		keeper_failed(c, m, counters[failure]);
 }
 
 /*

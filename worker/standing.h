@@ -29,6 +29,7 @@ struct chain {
 	struct rulebook book;
 	struct cond_matcher *matcher;
 	struct arena scratch; /* of one evaluation */
+	bool uses_body; /* some condition or rule looks at it */
 	unsigned limit_hits;  /* of this message's conditions */
 	unsigned failed_lookups;
 	uint64_t regex_time;

@@ -16,6 +16,7 @@
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "shared/table.h"
+#include "worker/reserve.h"
 #include "worker/session.h"
 
 #define EVENTS_MAX (CONF_LISTEN_MAX * ENDPOINT_ADDRS + 2)
@@ -41,6 +42,7 @@ struct worker {
 	struct session *session;
 	int epoll_fd;
 	int signal_fd;
+	int idle_ms; /* after this silence memory is given back; -1: it was */
 	bool told_to_leave;
 	bool exhausted;
 	unsigned sessions_left;
@@ -97,11 +99,13 @@ static bool begin(struct worker *w, const struct worker_env *env)
 {
 	*w = (struct worker){ .env = env,
 			      .slot = board_slot(env->board, env->slot),
+			      .idle_ms = -1,
 			      .sessions_left = find_sessions_max(env) };
 	atomic_store_explicit(&w->slot->settings, env->settings,
 			      memory_order_relaxed);
 	if (!board_become_reader(env->board))
 		return false;
+	log_follow(board_log_generation(env->board)); /* it has moved */
 	for (size_t i = 0; i < env->conf->table_count; i++)
 		if (!table_in_worker(env->conf->tables[i].table))
 			return false;
@@ -259,8 +263,14 @@ static void hear(struct worker *w, const struct epoll_event *events, int n)
 static void wait_and_serve(struct worker *w)
 {
 	struct epoll_event events[EVENTS_MAX];
-	int n = epoll_wait(w->epoll_fd, events, EVENTS_MAX, -1);
+	int n = epoll_wait(w->epoll_fd, events, EVENTS_MAX, w->idle_ms);
 
+	if (n == 0) {
+		session_trim(w->session);
+		w->idle_ms = -1;
+		return;
+	}
+	w->idle_ms = SESSION_IDLE / CLOCK_MS;
 	hear(w, events, n);
 	if (w->told_to_leave)
 		return; /* the last look takes what woke us */
@@ -291,20 +301,31 @@ static void look_last(struct worker *w)
  * than left waiting for nobody, and a new supervisor must be able to listen:
  * shut down, the sockets are dead in the workers that are still busy too.
  */
-static void end_listening_when_orphaned(const struct worker *w)
+static void end_listening_when_orphaned(const struct worker_env *env)
 {
 	char word;
 
-	if (recv(w->env->supervisor_fd, &word, 1, MSG_DONTWAIT | MSG_PEEK) != 0)
+	if (recv(env->supervisor_fd, &word, 1, MSG_DONTWAIT | MSG_PEEK) != 0)
 		return;
-	for (size_t i = 0; i < w->env->listen_count; i++)
-		(void)shutdown(w->env->listen_fds[i], SHUT_RDWR);
+	for (size_t i = 0; i < env->listen_count; i++)
+		if (!env->listen_foreign || !env->listen_foreign[i])
+			(void)shutdown(env->listen_fds[i], SHUT_RDWR);
+}
+
+_Noreturn static void be_reserve(const struct worker_env *env)
+{
+	enum worker_exit code = reserve_run(env);
+
+	end_listening_when_orphaned(env);
+	leave(code);
 }
 
 _Noreturn void worker_main(const struct worker_env *env)
 {
 	struct worker w;
 
+	if (env->is_reserve)
+		be_reserve(env);
 	if (!begin(&w, env)) {
 		log_error("worker could not begin: %s", strerror(errno));
 		leave(WORKER_EXHAUSTED);
@@ -315,6 +336,6 @@ _Noreturn void worker_main(const struct worker_env *env)
 	while (!w.told_to_leave && !w.exhausted && w.sessions_left)
 		wait_and_serve(&w);
 	look_last(&w);
-	end_listening_when_orphaned(&w);
+	end_listening_when_orphaned(env);
 	leave(w.exhausted ? WORKER_EXHAUSTED : WORKER_DONE);
 }

@@ -7,10 +7,12 @@
  * when told to drain, when the supervisor is gone, after sessions_max
  * sessions, or when memory or descriptors are exhausted.  No signal of an
  * MTA or a child can end it.
+ * A reserve worker is one that serves many at once, without children.
  */
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "shared/board.h"
@@ -30,7 +32,9 @@ struct worker_env {
 	 */
 	const int *listen_fds;
 	const size_t *listen_of_fd;
-	size_t listen_count; /* of both */
+	/* NULL, or which are a service manager's: never shut down. */
+	const bool *listen_foreign;
+	size_t listen_count; /* of all three */
 	struct board *board;
 	unsigned slot;
 	/*
@@ -47,6 +51,7 @@ struct worker_env {
 	int supervisor_fd;
 	/* eventfd: written (1) when the number of idle workers may run low. */
 	int hungry_fd;
+	bool is_reserve; /* see worker/reserve.h */
 };
 
 _Noreturn void worker_main(const struct worker_env *env);

@@ -81,15 +81,15 @@ banned_calls() {
 }
 nothing "no banned call" "$(banned_calls)"
 
-ends_process() { # exit() is for main and worker
+ends_process() { # exit() is for main, worker, and processes aside
 	local f
 	for f in $(ls shared/*.c worker/*.c server/*.c 2>/dev/null |
-		grep -vE '^(server/(main|background|supervisor|spawn)|worker/worker)\.c'); do
+		grep -vE '^(server/(main|aside|background|probe|reload|spawn|supervisor|upgrade)|worker/worker)\.c'); do
 		bare "$f" | grep -nE '(^|[^A-Za-z0-9_])_?exit[[:space:]]*\(' |
 			sed "s|^|$f:|"
 	done
 }
-nothing "only main and worker end a process" "$(ends_process)"
+nothing "only main, worker and processes aside end one" "$(ends_process)"
 
 # -------------------------------------------------------------------- sizes
 long_functions() { # a row longer than a screen and a half is a table

@@ -66,12 +66,12 @@ is "the manual knows the keys of [server], in order" \
 is "and those of [milter NAME]" \
 	"$(keys_in_manual MILTERS)" "$(keys_printed '[milter')"
 is "there are as many as there were" \
-	"$(grep -c '^[a-z_]* =' "$T/printed")" 43
+	"$(grep -c '^[a-z_]* =' "$T/printed")" 53
 
 # The sample file is compared with the table by a unit test.
 defaults_of_sample() {
 	sed -n -e '/^#include/d' -e 's/^#\([a-z_]*\) =/\1 =/' \
-		-e 's/^user = .*/user =/' -e 's/^socket = .*/socket required/' \
+		-e 's/^\(user\|status\|control\) = .*/\1 =/' -e 's/^socket = .*/socket required/' \
 		-e '/^[a-z_]* =/p' -e '/^socket /p' "$SAMPLE" |
 		sed 's/ *$//; s/=$/= empty/; s/ = / /'
 }

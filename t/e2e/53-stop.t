@@ -27,11 +27,11 @@ settings
 ready
 is "the pid file tells our pid" "$(cat "$T/pid")" "${PID[sekishod]}"
 kill -HUP "${PID[sekishod]}"
-ok "SIGHUP is answered in words" wait_for 5 \
-	in_file 'SIGHUP changes nothing: settings are read at start' \
+ok "SIGHUP reads the settings again" wait_for 5 \
+	in_file 'settings read again, generation 2: nothing changed' \
 	"$SEKISHO_LOG"
 kill -USR1 "${PID[sekishod]}"
-ok "SIGUSR1 too" wait_for 5 in_file 'SIGUSR1 changes nothing' "$SEKISHO_LOG"
+ok "SIGUSR1 neither" wait_for 5 in_file ': log files are opened' "$SEKISHO_LOG"
 one=$(workers | head -1)
 kill -TERM "$one"
 ok "a worker that gets SIGTERM leaves" wait_for 5 gone "$one"

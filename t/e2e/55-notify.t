@@ -29,11 +29,42 @@ ok "ready, from the supervisor" wait_for 5 in_file "^$main READY=1\$" \
 	"$T/manager.out"
 crowd_start "unix:$T/s.sock" 2
 ok "how many are busy" wait_for 5 in_file \
-	"^$main STATUS=run: [0-9]+ workers, 2 busy\$" "$T/manager.out"
+	"^$main STATUS=run: [0-9]+ workers, 2 busy, settings 1\$" "$T/manager.out"
 crowd_stop
+
+kill -HUP "$main"
+ok "a reload, from when to when" wait_for 5 in_file "^$main MONOTONIC_USEC=[0-9]+\$" \
+	"$T/manager.out"
+reloaded() { [ "$(grep -A9 '^[0-9]* RELOADING=1' "$T/manager.out" |
+	grep -c ' READY=1$')" -ge "$1" ]; }
+ok "and its end" wait_for 5 reloaded 1
+ok "in the status stands which settings these are" wait_for 5 in_file \
+	"^$main STATUS=run: .*, settings 2\$" "$T/manager.out"
+kill -USR2 "$main"
+ok "the program after an upgrade speaks to the same manager" wait_for 10 in_file \
+	"^$main STATUS=.*, settings 3\$" "$T/manager.out"
 stop_sekishod
 ok "stopping" wait_for 5 in_file "^$main STOPPING=1\$" "$T/manager.out"
-is "ready was said once" "$(lines_of READY=1 "$T/manager.out")" 1
+is "ready was said at the start, after a reload and after an upgrade" \
+	"$(lines_of READY=1 "$T/manager.out")" 3
 is "nobody else spoke" "$(grep -Evc "^($main |waiting)" "$T/manager.out")" 0
+stop manager
+
+# A watchdog that wants to hear us twice in 0.4 s.
+start manager python3 "$T/manager.py" "$T/watchdog"
+wait_for 5 in_file waiting "$T/manager.out"
+: >"$T/manager.out"
+NOTIFY_SOCKET=$T/watchdog WATCHDOG_USEC=400000 ready
+main=${PID[sekishod]}
+fed() { [ "$(lines_of "^$main WATCHDOG=1\$" "$T/manager.out")" -ge "$1" ]; }
+ok "the watchdog is fed" wait_for 5 fed 5
+kill -STOP "$main"
+n=$(lines_of WATCHDOG "$T/manager.out")
+wait_for 1 fed $((n + 2))
+is "but not by a supervisor that stands still" \
+	"$(($(lines_of WATCHDOG "$T/manager.out") - n < 2))" 1
+kill -CONT "$main"
+ok "until it goes on" wait_for 5 fed $((n + 2))
+stop_sekishod
 stop manager
 done_testing

@@ -11,6 +11,10 @@ and prints "connected".  Then it takes words from standard input, one a line:
     talk     says CONNECT, later HELO, on all that live, waits for the
              answers: "talked N"
     connect  says CONNECT on all that live and waits for nothing: "said"
+    mail     says MAIL (behind CONNECT, ABORT in between) on all that were
+             answered, waits, and tells the letters of the answers with their
+             number: "mail c 2 y 3"; "-": none, "+": too many
+    text     the first reply text that came: "text 451 4.3.2 ..."
     close N  closes N of those that were answered: "closed N"
     more N   opens N more
     quit     closes everything; so does the end of the input
@@ -27,6 +31,7 @@ OPTNEG = b"O" + struct.pack(">III", 6, 0x1FF, 0x1FFFFF)
 CONNECT = b"C" + b"mx.example.org\0" + b"4" + struct.pack(">H", 25) \
     + b"192.0.2.7\0"
 HELO = b"H" + b"mx.example.org\0"
+MAIL = b"M" + b"<a@example.org>\0"
 
 
 def packet(data):
@@ -36,6 +41,9 @@ def packet(data):
 class Mta:
     def __init__(self, endpoint):
         self.got = 0
+        self.data = b""
+        self.letters = ""
+        self.text = ""
         self.ended = False
         self.said = 0
         kind, _, rest = endpoint.partition(":")
@@ -63,6 +71,19 @@ class Mta:
                 data = b""
             self.ended = not data
             self.got += len(data)
+            self.data += data
+            self.split()
+
+    def split(self):
+        while len(self.data) >= 4:
+            size = struct.unpack(">I", self.data[:4])[0]
+            if len(self.data) < 4 + size:
+                return
+            answer = self.data[4:4 + size]
+            self.letters += chr(answer[0])
+            if answer[:1] == b"y" and not self.text:
+                self.text = answer[1:].rstrip(b"\0").decode("latin-1")
+            self.data = self.data[4 + size:]
 
     def lives(self):
         self.look()
@@ -94,6 +115,35 @@ def talk(crowd):
     return sum(m.got > n for m, n in before)
 
 
+def mail(crowd):
+    asked = []
+    for mta in crowd:
+        if mta.lives() and mta.got:
+            first = not mta.said
+            asked.append((mta, len(mta.letters) + 1 + first))
+            if first:
+                mta.say()
+            try:
+                mta.sock.sendall(packet(b"A") + packet(MAIL))
+            except OSError:
+                mta.ended = True
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        missing = [m for m, n in asked if len(m.letters) < n and not m.ended]
+        if not missing:
+            break
+        select.select([m.sock for m in missing], [], [], 0.5)
+        for mta in missing:
+            mta.look()
+    counts = {}
+    for mta, n in asked:
+        letter = mta.letters[n - 1:n] or "-"
+        if len(mta.letters) > n:
+            letter = "+"
+        counts[letter] = counts.get(letter, 0) + 1
+    return " ".join("%s %d" % item for item in sorted(counts.items()))
+
+
 def main():
     endpoints = sys.argv[1].split(",")
     crowd = []
@@ -116,6 +166,11 @@ def main():
                 sum(m.ended for m in crowd)), flush=True)
         elif word == "talk":
             print("talked %d" % talk(crowd), flush=True)
+        elif word == "mail":
+            print("mail " + mail(crowd), flush=True)
+        elif word == "text":
+            print("text " + next((m.text for m in crowd if m.text), "none"),
+                  flush=True)
         elif word == "connect":
             for mta in crowd:
                 if mta.lives():

@@ -7,7 +7,7 @@
 
 #define NONE LIMITS_NONE
 
-static const struct limits_wish wish = { 500, 2, 4 };
+static const struct limits_wish wish = { 500, 2, 4, 0 };
 
 Test(limits, each_one_cuts_and_is_named)
 {
@@ -53,7 +53,7 @@ Test(limits, each_one_cuts_and_is_named)
 
 Test(limits, a_worker_may_need_more_than_the_supervisor)
 {
-	static const struct limits_wish crowd = { 2, 1, 64 };
+	static const struct limits_wish crowd = { 2, 1, 64, 0 };
 	static const struct limits l = { 100, NONE, NONE, NONE, NONE };
 	struct buf words;
 	bool is_short;
@@ -99,7 +99,7 @@ Test(limits, reads_this_machine)
 
 Test(limits, raises_open_files_as_far_as_it_may)
 {
-	static const struct limits_wish small = { 100, 1, 1 };
+	static const struct limits_wish small = { 100, 1, 1, 0 };
 	struct rlimit r;
 
 	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &r), 0);
@@ -110,7 +110,36 @@ Test(limits, raises_open_files_as_far_as_it_may)
 	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &r), 0);
 	cr_assert_eq(r.rlim_cur, 125);
 	/* And never lowers. */
-	limits_raise(&(struct limits_wish){ 1, 1, 1 });
+	limits_raise(&(struct limits_wish){ 1, 1, 1, 0 });
 	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &r), 0);
 	cr_assert_eq(r.rlim_cur, 125);
+}
+
+/* Reserve workers need what a worker needs of processes and pairs. */
+Test(limits, keep_room_for_the_reserve)
+{
+	static const struct limits_wish two = { 500, 2, 4, 2 };
+	static const struct limits cuts[] = {
+		{ 527, NONE, NONE, NONE, NONE },
+		{ NONE, 502, NONE, NONE, NONE },
+		{ NONE, NONE, 1013, NONE, NONE },
+		{ NONE, NONE, NONE, 502, NONE },
+	};
+
+	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+		struct limits enough = cuts[i];
+		struct buf words;
+		bool is_short;
+
+		buf_init(&words, 1000);
+		cr_expect_eq(limits_cap(&cuts[i], &two, &words, &is_short),
+			     499, "%zu", i);
+		enough.nofile += enough.nofile != NONE;
+		enough.nproc += enough.nproc != NONE;
+		enough.pid_max += enough.pid_max != NONE;
+		enough.pids_free += enough.pids_free != NONE;
+		cr_expect_eq(limits_cap(&enough, &two, &words, &is_short), 500,
+			     "%zu", i);
+		buf_deinit(&words);
+	}
 }

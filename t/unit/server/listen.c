@@ -96,7 +96,7 @@ Test(listen, opens_non_blocking_with_the_mode_asked_for, .init = begin,
 		snprintf(name, sizeof(name), "%zu", i);
 		add_unix(name)->mode = cases[i].asked;
 	}
-	cr_assert(listen_open(&l, &conf.listen));
+	cr_assert(listen_open(&l, &conf.listen, NULL));
 	cr_assert_eq(l.count, 4);
 	for (size_t i = 0; i < 4; i++) {
 		cr_assert_eq(l.entry[i], i);
@@ -126,7 +126,7 @@ Test(listen, several_addresses_of_one_entry, .init = begin, .fini = end)
 	e->addr[1].in.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
 	e->addr_len[1] = e->addr_len[0];
 	e->addr_count = 2;
-	cr_assert(listen_open(&l, &conf.listen));
+	cr_assert(listen_open(&l, &conf.listen, NULL));
 	cr_assert_eq(l.count, 3);
 	cr_assert_eq(l.entry[0], 0);
 	cr_assert_eq(l.entry[1], 0);
@@ -146,9 +146,9 @@ Test(listen, a_dead_socket_is_replaced_and_a_live_one_is_not, .init = begin,
 		     0);
 	cr_assert_eq(listen(dead, 1), 0);
 	close(dead);
-	cr_assert(listen_open(&first, &conf.listen));
+	cr_assert(listen_open(&first, &conf.listen, NULL));
 	expect_log(LOG_LEVEL_ERROR, "another process listens there");
-	cr_assert_not(listen_open(&second, &conf.listen));
+	cr_assert_not(listen_open(&second, &conf.listen, NULL));
 	cr_assert_eq(second.count, 0);
 	dead = connect_to(c);
 	cr_assert_geq(dead, 0, "the first was disturbed");
@@ -170,7 +170,7 @@ Test(listen, a_live_one_with_a_full_queue_is_alive, .init = begin, .fini = end)
 		client[i] = connect_to(c);
 	cr_assert_eq(client[7], -1);
 	expect_log(LOG_LEVEL_ERROR, "another process listens there");
-	cr_assert_not(listen_open(&l, &conf.listen));
+	cr_assert_not(listen_open(&l, &conf.listen, NULL));
 	close(fd);
 	for (size_t i = 0; i < 8; i++)
 		if (client[i] >= 0)
@@ -186,12 +186,12 @@ Test(listen, nothing_but_a_socket_is_removed, .init = begin, .fini = end)
 	cr_assert_geq(fd, 0);
 	close(fd);
 	expect_log(LOG_LEVEL_ERROR, "something that is not a socket is there");
-	cr_assert_not(listen_open(&l, &conf.listen));
+	cr_assert_not(listen_open(&l, &conf.listen, NULL));
 	cr_assert_eq(access(c->endpoint.path, F_OK), 0);
 	unlink(c->endpoint.path);
 	cr_assert_eq(symlink("/tmp/nowhere", c->endpoint.path), 0);
 	expect_log(LOG_LEVEL_ERROR, "something that is not a socket is there");
-	cr_assert_not(listen_open(&l, &conf.listen));
+	cr_assert_not(listen_open(&l, &conf.listen, NULL));
 }
 
 Test(listen, one_that_fails_takes_all_back, .init = begin, .fini = end)
@@ -203,7 +203,7 @@ Test(listen, one_that_fails_takes_all_back, .init = begin, .fini = end)
 	add_unix("worse")->group = "no such group";
 	expect_log(LOG_LEVEL_ERROR, "its owner is not a known user");
 	expect_log(LOG_LEVEL_ERROR, "its group is not a known group");
-	cr_assert_not(listen_open(&l, &conf.listen));
+	cr_assert_not(listen_open(&l, &conf.listen, NULL));
 	cr_assert_eq(access(good->endpoint.path, F_OK), -1);
 	cr_assert_eq(access(conf.listen.at[1].endpoint.path, F_OK), -1);
 }
@@ -215,7 +215,7 @@ Test(listen, a_path_that_is_not_ours_any_more_stays, .init = begin,
 	struct listen l;
 	int other;
 
-	cr_assert(listen_open(&l, &conf.listen));
+	cr_assert(listen_open(&l, &conf.listen, NULL));
 	/* Moved, not removed: its inode must not be used again at once. */
 	char moved[128];
 	snprintf(moved, sizeof(moved), "%s/moved", dir);
@@ -263,7 +263,7 @@ Test(listen, shut_down_in_every_process, .init = begin, .fini = end)
 	struct listen l;
 	int copy;
 
-	cr_assert(listen_open(&l, &conf.listen));
+	cr_assert(listen_open(&l, &conf.listen, NULL));
 	copy = dup(l.fds[0]); /* as a worker that is still busy holds it */
 	l.ino[0] = 0; /* leave the path, to try it */
 	listen_close(&l, &conf.listen);

@@ -219,20 +219,3 @@ Test(spawn, refuses_what_no_worker_would_send)
 	cr_assert_not(board_recall(board, 1, room, &w));
 	board_free(&board);
 }
-
-Test(spawn, moves_descriptors_out_of_reach_of_workers)
-{
-	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int before = fd, bad = -1;
-
-	cr_assert_geq(fd, 0);
-	cr_assert(spawn_keep_private(&fd, 40));
-	cr_assert_geq(fd, 40);
-	cr_assert_eq(fcntl(before, F_GETFD), -1);
-	cr_assert_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
-	before = fd;
-	cr_assert(spawn_keep_private(&fd, 40));
-	cr_assert_eq(fd, before);
-	cr_assert_not(spawn_keep_private(&bad, 40));
-	close(fd);
-}

@@ -361,3 +361,230 @@ Test(board, gives_whole_texts_beside_a_writer_that_is_killed)
 	cr_expect_gt(whole, 0);
 	board_free(&b);
 }
+
+/* ---- what administrators see and do ---- */
+
+Test(board, counts_answers_and_how_long_they_took)
+{
+	struct board *b = board_new(9, 10);
+	struct histogram h;
+
+	/* Two shards: slot 8 is the first one's. */
+	board_count_answer(b, 0, 3, STAGE_RCPT, ANSWERED_REJECT, 100);
+	board_count_answer(b, 8, 3, STAGE_RCPT, ANSWERED_REJECT, 7);
+	board_count_answer(b, 1, 3, STAGE_RCPT, ANSWERED_CONTINUE, 100);
+	cr_expect_eq(board_sum_answer(b, 3, STAGE_RCPT, ANSWERED_REJECT), 2);
+	cr_expect_eq(board_sum_answer(b, 3, STAGE_RCPT, ANSWERED_CONTINUE), 1);
+	cr_expect_eq(board_sum_answer(b, 3, STAGE_MAIL, ANSWERED_REJECT), 0);
+	cr_expect_eq(board_sum_answer(b, 2, STAGE_RCPT, ANSWERED_REJECT), 0);
+	board_sum_latency(b, 3, STAGE_RCPT, &h);
+	cr_expect_eq(h.count, 3);
+	cr_expect_eq(h.sum, 207);
+	cr_expect_eq(h.buckets[7], 1);
+	cr_expect_eq(h.buckets[histogram_bucket(100)], 2);
+	board_sum_latency(b, 3, STAGE_EOM, &h);
+	cr_expect_eq(h.count, 0);
+	board_count_wait(b, 5, STAGE_COUNT, 12345);
+	board_sum_wait(b, STAGE_COUNT, &h);
+	cr_expect_eq(h.sum, 12345);
+	board_sum_wait(b, STAGE_EOM, &h);
+	cr_expect_eq(h.sum, 0);
+	board_free(&b);
+}
+
+Test(board, books_a_message_once)
+{
+	struct board *b = board_new(2, 10);
+	struct board_slot *s = board_slot(b, 1);
+
+	board_message_begin(b, 1);
+	cr_expect_eq(s->message, MESSAGE_OPEN);
+	cr_expect_eq(board_sum(b, COUNT_MESSAGES), 1);
+	board_message_settle(b, 1, STAGE_RCPT, OUTCOME_DISCARD, CAUSE_RULE);
+	cr_expect_eq(s->message, MESSAGE_SETTLED + OUTCOME_DISCARD);
+	board_message_end(b, 1);
+	cr_expect_eq(s->message, MESSAGE_NONE);
+	cr_expect_eq(board_sum_outcome(b, OUTCOME_DISCARD), 1);
+	cr_expect_eq(board_sum_verdict(b, STAGE_RCPT, OUTCOME_DISCARD,
+				       CAUSE_RULE), 1);
+	cr_expect_eq(board_sum_verdict(b, STAGE_RCPT, OUTCOME_DISCARD,
+				       CAUSE_MILTER), 0);
+	/* No stage is none that could be counted under. */
+	board_message_settle(b, 1, STAGE_COUNT, OUTCOME_ABORT, CAUSE_NONE);
+	cr_expect_eq(board_sum_verdict(b, STAGE_EOM, OUTCOME_ABORT,
+				       CAUSE_NONE), 1);
+	board_free(&b);
+}
+
+Test(board, switches_for_all_at_once)
+{
+	static const struct conf_switch settings = { MODE_EVALUATE, 0 };
+	static const struct conf_switch off = { MODE_OFF, 0 };
+	static const struct conf_switch some = { MODE_PERCENT, 100 };
+	struct board *b = board_new(1, 10);
+
+	cr_expect_eq(board_switched(b, 5, &settings).mode, MODE_EVALUATE);
+	cr_expect_not(board_is_switched(b, 5));
+	board_switch(b, 5, &off);
+	cr_expect(board_is_switched(b, 5));
+	cr_expect_eq(board_switched(b, 5, &settings).mode, MODE_OFF);
+	cr_expect_eq(board_switched(b, 4, &settings).mode, MODE_EVALUATE);
+	board_switch(b, 5, &some);
+	cr_expect_eq(board_switched(b, 5, &settings).mode, MODE_PERCENT);
+	cr_expect_eq(board_switched(b, 5, &settings).percent, 100);
+	board_switch(b, 5, NULL);
+	cr_expect_eq(board_switched(b, 5, &settings).mode, MODE_EVALUATE);
+	board_free(&b);
+}
+
+Test(board, counts_connections_by_scanning)
+{
+	unsigned by_socket[CONF_SOCKETS_MAX];
+	struct board *b = board_new(3, 10);
+
+	board_note_held(board_slot(b, 0), 63, 0);
+	board_note_held(board_slot(b, 1), 63, 7);
+	board_note_held(board_slot(b, 2), 63, 7);
+	cr_expect_eq(board_held(b, 63, by_socket), 3);
+	cr_expect_eq(by_socket[0], 1);
+	cr_expect_eq(by_socket[7], 2);
+	board_note_released(board_slot(b, 0), 63);
+	/* A killed worker's end with its slot; nonsense counts as none. */
+	board_slot_reset(board_slot(b, 1), 2);
+	atomic_store(&board_slot(b, 0)->held[63], 200);
+	cr_expect_eq(board_held(b, 63, by_socket), 1);
+	cr_expect_eq(board_held(b, 62, by_socket), 0);
+	board_free(&b);
+}
+
+static void remember(struct board *b, const char *id, const char *line)
+{
+	board_remember_line(b, slice_str(id), slice_str(line));
+}
+
+Test(board, remembers_the_last_messages)
+{
+	struct board *b = board_new(1, 3);
+	struct board_entry e;
+
+	cr_expect_not(board_read_entry(b, 1, &e));
+	cr_expect_not(board_find_entry(b, SLICE_LIT("A"), UINT64_MAX, &e));
+	remember(b, "A", "A: first");
+	remember(b, "B", "B: second");
+	remember(b, "A", "A: third");
+	cr_assert(board_find_entry(b, SLICE_LIT("A"), UINT64_MAX, &e));
+	cr_expect_eq(e.number, 3);
+	cr_expect(slice_is(slice_of(e.line, e.len), "A: third"));
+	cr_assert(board_find_entry(b, SLICE_LIT("A"), e.number, &e));
+	cr_expect(slice_is(slice_of(e.line, e.len), "A: first"));
+	cr_expect_not(board_find_entry(b, SLICE_LIT("A"), e.number, &e));
+	cr_expect_not(board_find_entry(b, SLICE_LIT(""), UINT64_MAX, &e));
+	remember(b, "C", "C: fourth");
+	cr_expect_eq(board_newest(b), 4);
+	cr_expect_not(board_read_entry(b, 1, &e), "the ring turned round");
+	cr_expect(board_read_entry(b, 2, &e));
+	cr_expect_str_eq(e.queue_id, "B");
+	cr_expect_not(board_read_entry(b, 5, &e));
+	board_free(&b);
+}
+
+Test(board, cuts_a_long_line_and_a_long_id)
+{
+	static char text[3000];
+	struct board *b = board_new(1, 3);
+	struct board_entry e;
+
+	memset(text, 'x', sizeof(text));
+	board_remember_line(b, slice_of(text, 40), slice_of(text, 3000));
+	cr_assert(board_read_entry(b, 1, &e));
+	cr_expect_eq(e.len, BOARD_LINE_MAX);
+	cr_expect_eq(strlen(e.queue_id), sizeof(e.queue_id) - 1);
+	board_free(&b);
+}
+
+/* Two writers may meet in a cell of a short ring; one may be killed there. */
+Test(board, sees_a_torn_entry)
+{
+	struct board *b = board_new(1, 3);
+	struct board_entry e;
+
+	remember(b, "A", "A: first");
+	b->ring[0].line[4] ^= 1;
+	cr_expect_not(board_read_entry(b, 1, &e));
+	b->ring[0].line[4] ^= 1;
+	cr_expect(board_read_entry(b, 1, &e));
+	atomic_store(&b->ring[0].changes, 7);
+	cr_expect_not(board_read_entry(b, 1, &e));
+	b->ring[0].len = 60000;
+	cr_expect_not(board_read_entry(b, 1, &e));
+	board_free(&b);
+}
+
+Test(board, is_taken_over_by_a_successor)
+{
+	struct board *b = board_new(4, 10), *next;
+	int control, numbers;
+
+	board_name_milter(b, 2, "spam");
+	board_count(b, 3, COUNT_SESSIONS, 5);
+	remember(b, "A", "A: first");
+	control = dup(board_control_fd(b));
+	numbers = dup(board_numbers_fd(b));
+	next = board_adopt(control, numbers);
+	cr_assert_not_null(next);
+	cr_expect_eq(board_slots(next), 4);
+	cr_expect_eq(board_history(next), 10);
+	cr_expect_str_eq(board_milter_name(next, 2), "spam");
+	cr_expect_eq(board_sum(next, COUNT_SESSIONS), 5);
+	cr_expect_eq(board_newest(next), 1);
+	/* It writes control, and the other sees it. */
+	board_name_milter(next, 2, "virus");
+	cr_expect_str_eq(board_milter_name(b, 2), "virus");
+	board_free(&next);
+	board_free(&b);
+}
+
+Test(board, is_not_taken_over_when_it_is_another)
+{
+	struct board *b = board_new(4, 10);
+	int control = dup(board_control_fd(b));
+	int numbers = dup(board_numbers_fd(b));
+
+	b->numbers->header.version++;
+	cr_expect_null(board_adopt(control, numbers));
+	cr_expect_eq(errno, 0);
+	b->numbers->header.version--;
+	b->numbers->header.slots = 5; /* and so of another size */
+	cr_expect_null(board_adopt(dup(board_control_fd(b)),
+				   dup(board_numbers_fd(b))));
+	cr_expect_eq(errno, 0);
+	b->numbers->header.slots = 4;
+	cr_expect_null(board_adopt(dup(0), dup(0)));
+	board_free(&b);
+}
+
+Test(board, forgets_a_milter_for_the_next)
+{
+	static const struct breaker_limits limits = { 1, CLOCK_S };
+	static const struct conf_switch off = { MODE_OFF, 0 };
+	struct board *b = board_new(9, 10);
+	struct board_breaker_copy copy;
+	struct histogram h;
+
+	board_name_milter(b, 1, "spam");
+	board_switch(b, 1, &off);
+	board_count_milter(b, 8, 1, MILTER_APPLIED, 4);
+	board_count_answer(b, 7, 1, STAGE_EOM, ANSWERED_CONTINUE, 9);
+	cr_expect(board_failed(b, 0, 1, &limits, MILTER_FAILED_CONNECT, 0));
+	board_clear_milter(b, 1);
+	cr_expect_str_empty(board_milter_name(b, 1));
+	cr_expect_not(board_is_switched(b, 1));
+	cr_expect_eq(board_sum_milter(b, 1, MILTER_APPLIED), 0);
+	cr_expect_eq(board_sum_answer(b, 1, STAGE_EOM, ANSWERED_CONTINUE), 0);
+	board_sum_latency(b, 1, STAGE_EOM, &h);
+	cr_expect_eq(h.count + h.sum, 0);
+	board_read_breaker(b, 1, &copy);
+	cr_expect_eq(copy.breaker.state, BREAKER_CLOSED);
+	cr_expect_eq(copy.failed_at, 0);
+	board_free(&b);
+}

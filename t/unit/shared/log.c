@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -176,7 +177,7 @@ Test(log, stderr_gets_whole_lines_with_program_and_pid)
 	char text[500], want[100];
 
 	log_capture(NULL);
-	log_open(LOG_SINK_STDERR, "sekishod", LOG_MAIL);
+	(void)log_open(LOG_SINK_STDERR, "sekishod", LOG_MAIL, NULL);
 	stderr_begin();
 	log_warn("one");
 	log_info("two");
@@ -194,11 +195,44 @@ Test(log, a_sink_that_is_not_there_does_no_harm)
 
 	log_capture(NULL);
 	stderr_begin();
-	log_open(LOG_SINK_JOURNAL, "sekisho-test", LOG_MAIL);
+	(void)log_open(LOG_SINK_JOURNAL, "sekisho-test", LOG_MAIL, NULL);
 	log_debug("below the threshold, written nowhere");
-	log_open(LOG_SINK_STDERR, "sekisho-test", LOG_MAIL);
+	(void)log_open(LOG_SINK_STDERR, "sekisho-test", LOG_MAIL, NULL);
 	stderr_end(text, sizeof(text));
 	cr_assert_str_eq(text, "");
+}
+
+/* The word is looked at before each line, in every process that follows. */
+Test(log, the_file_is_opened_anew_when_the_word_changes)
+{
+	char directory[] = "/tmp/sekisho-log.XXXXXX", path[100], old[100];
+	static _Atomic uint32_t word;
+	struct stat st;
+	off_t size;
+
+	log_capture(NULL);
+	cr_assert_not_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/log", directory);
+	snprintf(old, sizeof(old), "%s/old", directory);
+	cr_assert(log_open(LOG_SINK_FILE, "sekishod", LOG_MAIL, path));
+	log_follow(&word);
+	log_info("one");
+	cr_assert_eq(rename(path, old), 0);
+	log_info("two");
+	cr_expect_neq(access(path, F_OK), 0);
+	word++;
+	log_info("three");
+	cr_assert_eq(stat(path, &st), 0);
+	size = st.st_size;
+	cr_expect_gt(size, 0);
+	log_info("seven");
+	cr_assert_eq(stat(path, &st), 0);
+	cr_expect_eq(st.st_size, 2 * size);
+	log_follow(NULL);
+	cr_assert(log_open(LOG_SINK_STDERR, "sekishod", LOG_MAIL, NULL));
+	unlink(path);
+	unlink(old);
+	rmdir(directory);
 }
 
 Test(log, our_own_bug_aborts, .signal = SIGABRT)

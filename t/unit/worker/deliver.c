@@ -26,7 +26,7 @@ static void begin(void)
 				fds),
 		     0);
 	mta_init(&mta);
-	mta_open(&mta, fds[0]);
+	mta_open(&mta, fds[0], false);
 	other = fds[1];
 }
 

@@ -21,7 +21,7 @@ static void begin(void)
 				fds),
 		     0);
 	mta_init(&mta);
-	mta_open(&mta, fds[0]);
+	mta_open(&mta, fds[0], false);
 	other = fds[1];
 }
 
@@ -308,7 +308,7 @@ Test(mta, opened_again)
 	close(other);
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds),
 		     0);
-	mta_open(&mta, fds[0]);
+	mta_open(&mta, fds[0], false);
 	other = fds[1];
 	SENDS("\0\0\0\1A");
 	mta_read(&mta);

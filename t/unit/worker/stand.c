@@ -50,7 +50,7 @@ void stand_begin(struct stand *s, enum mta mta)
 				0, s->supervisor),
 		     0);
 	s->env = (struct worker_env){ .conf = &s->conf,
-				      .board = board_new(1, 10),
+				      .board = board_new(2, 10),
 				      .supervisor_fd = s->supervisor[0],
 				      .hungry_fd = -1 };
 	cr_assert_not_null(s->env.board);

@@ -1,5 +1,5 @@
 /*
- * chain_peer - one milter in an MTA's list, talked to in Postfix's way
+ * load_peer - one milter in an MTA's list, talked to in Postfix's way
  *
  * Owns the socket, two buffers and the macros this milter wants; lives as
  * long as the MTA's session.  What needs no answer is gathered and written
@@ -8,8 +8,8 @@
  * it, as Postfix sends them.  Waits with poll and reads after it.
  * Fails by PEER_FAILED with a line on stderr; use it no more then.
  */
-#ifndef BENCH_CHAIN_PEER_H
-#define BENCH_CHAIN_PEER_H
+#ifndef BENCH_LOAD_PEER_H
+#define BENCH_LOAD_PEER_H
 
 #include "shared/buf.h"
 #include "shared/endpoint.h"

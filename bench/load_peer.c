@@ -1,6 +1,7 @@
-#include "bench/chain_peer.h"
+#include "bench/load_peer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -42,9 +43,14 @@ static const char known[] =
 	"{client_addr}\0"
 	"192.0.2.7\0{client_name}\0client.example.net";
 
+/* When all sessions fail for one reason it need not be read a thousand times. */
 static bool fail(const char *what, const char *why)
 {
-	fprintf(stderr, "chain_mta: %s: %s\n", what, why);
+	static unsigned told;
+
+	if (told++ > 2)
+		return false;
+	fprintf(stderr, "sekisho-bench: %s: %s\n", what, why);
 	return false;
 }
 
@@ -124,24 +130,32 @@ static bool negotiate(struct peer *p)
 	return good;
 }
 
+/*
+ * Waits while the listener's queue is full, as an MTA does: a non-blocking
+ * connect to a unix socket would fail there.
+ */
+static bool peer_connect(struct peer *p, const struct endpoint *endpoint)
+{
+	const struct sockaddr *addr = &endpoint->addr[0].any;
+	int flags;
+
+	p->fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (p->fd < 0 || connect(p->fd, addr, endpoint->addr_len[0]) != 0)
+		return fail("connect", strerror(errno));
+	(void)io_no_delay(p->fd);
+	flags = fcntl(p->fd, F_GETFL);
+	return fcntl(p->fd, F_SETFL, flags | O_NONBLOCK) == 0 ||
+	       fail("connect", strerror(errno));
+}
+
 bool peer_open(struct peer *p, const struct endpoint *endpoint)
 {
-	enum io_result r;
-
 	*p = (struct peer){ .fd = -1 };
 	buf_init(&p->in, BUF_MAX);
 	buf_init(&p->out, BUF_MAX);
 	for (unsigned i = 0; i < LIST_COUNT; i++)
 		buf_init(&p->macros[i], BUF_MAX);
-	r = io_connect(&endpoint->addr[0].any, endpoint->addr_len[0], &p->fd);
-	if (r == IO_AGAIN) {
-		r = io_wait(p->fd, POLLOUT, clock_now() + SILENCE_MAX);
-		if (r == IO_OK)
-			r = io_connected(p->fd);
-	}
-	if (r != IO_OK)
-		return fail("connect", io_why(r));
-	return negotiate(p);
+	return peer_connect(p, endpoint) && negotiate(p);
 }
 
 void peer_close(struct peer *p)
@@ -171,23 +185,30 @@ static enum milter_list macro_list(enum stage stage)
 	return stage == STAGE_BODY ? LIST_EOM : milter_stage_list(stage);
 }
 
-static bool put(struct peer *p, const struct command *command, enum stage stage)
+static bool put_macros(struct peer *p, enum stage stage)
 {
 	const enum milter_list list = macro_list(stage);
+	struct command macro = { .kind = CMD_MACRO };
 
-	if (list < LIST_COUNT) {
-		const struct command macro = {
-			CMD_MACRO,
-			{ .macro = { milter_stage_letter(stage),
-				     buf_slice(&p->macros[list]) } }
-		};
+	if (list >= LIST_COUNT)
+		return true;
+	macro.macro.letter = milter_stage_letter(stage);
+	macro.macro.pairs = buf_slice(&p->macros[list]);
+	return command_encode(&p->out, &macro) || fail("macros", "no room");
+}
 
-		if (!command_encode(&p->out, &macro))
-			return fail("macros", "no room");
-	}
-	if (!command_encode(&p->out, command))
-		return fail(command_name(command->kind), "no room");
-	return true;
+/*
+ * What a milter does not want to hear of it gets no command for, but the
+ * macros all the same, up to DATA.
+ */
+static bool put(struct peer *p, const struct command *command, enum stage stage,
+		bool unwanted)
+{
+	if (unwanted)
+		return stage > STAGE_DATA || put_macros(p, stage);
+	return put_macros(p, stage) &&
+	       (command_encode(&p->out, command) ||
+		fail(command_name(command->kind), "no room"));
 }
 
 static enum peer_result meaning(enum answer_kind kind)
@@ -226,12 +247,11 @@ static enum peer_result await(struct peer *p)
 enum peer_result peer_say(struct peer *p, const struct command *command)
 {
 	const enum stage stage = command_stage(command->kind);
+	const bool unwanted = p->protocol & milter_stage_no_bit(stage);
 
-	if (p->protocol & milter_stage_no_bit(stage))
-		return PEER_CONTINUE;
-	if (!put(p, command, stage))
+	if (!put(p, command, stage, unwanted))
 		return PEER_FAILED;
-	if (p->protocol & milter_stage_nr_bit(stage)) {
+	if (unwanted || (p->protocol & milter_stage_nr_bit(stage))) {
 		if (buf_len(&p->out) >= STREAM_SIZE && !flush(p))
 			return PEER_FAILED;
 		return PEER_CONTINUE;

@@ -1,0 +1,146 @@
+#include "server/probe.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shared/clock.h"
+#include "shared/log.h"
+#include "shared/probe.h"
+
+/* We look once in that time. */
+#define TICK	       CLOCK_S
+/* It ends by itself after timeout_connect; a stopped one is killed then. */
+#define STUCK_AFTER    (5 * CLOCK_S)
+#define FIRST_FOREIGN  3 /* behind standard error */
+#define PROBE_ANSWERED 0
+#define PROBE_SILENT   1
+
+/* --- in the probe itself ------------------------------------------------- */
+
+static void set_signals(void)
+{
+	sigset_t none;
+
+	for (int signo = 1; signo < NSIG; signo++)
+		(void)signal(signo, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static bool answers(const struct conf_milter *milter)
+{
+	uint64_t share = milter->timeout_connect / milter->socket.count;
+	struct probe_result result;
+
+	for (unsigned i = 0; i < milter->socket.count; i++)
+		if (probe_milter(&milter->socket.at[i], PROBE_ALL, share,
+				 &result))
+			return true;
+	return false;
+}
+
+/* It reads what a milter says: it has nothing of ours it could spoil. */
+_Noreturn static void become_probe(struct board *board, pid_t supervisor,
+				   const struct conf_milter *milter)
+{
+	set_signals();
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != supervisor)
+		_exit(PROBE_SILENT);
+	(void)prctl(PR_SET_NAME, "sekisho-probe", 0, 0, 0);
+	board_free(&board);
+	closefrom(FIRST_FOREIGN);
+	_exit(answers(milter) ? PROBE_ANSWERED : PROBE_SILENT);
+}
+
+/* --- in the supervisor --------------------------------------------------- */
+
+/*
+ * So early that it has ended when the pause has: sessions then never meet a
+ * milter that hangs.
+ */
+static bool is_due(const struct probe_row *row, const struct board *board,
+		   unsigned cell, const struct conf_milter *milter,
+		   uint64_t now)
+{
+	uint64_t needs = milter->timeout_connect + TICK;
+	uint64_t pause = milter->breaker_pause;
+	struct board_breaker_copy copy;
+
+	if (row->pid || now < row->not_before || !milter->breaker_failures)
+		return false;
+	board_read_breaker(board, cell, &copy);
+	return copy.breaker.state == BREAKER_OPEN &&
+	       now >= copy.breaker.since + (pause > needs ? pause - needs : 0);
+}
+
+static void begin(struct probes *p, struct probe_row *row, struct board *board,
+		  const struct conf_milter *milter)
+{
+	uint64_t now = clock_now();
+	pid_t supervisor = getpid(), pid = fork();
+
+	if (pid == 0)
+		become_probe(board, supervisor, milter);
+	if (pid < 0)
+		return;
+	*row = (struct probe_row){
+		.pid = pid,
+		.limits = { milter->breaker_failures, milter->breaker_pause },
+		.kill_at = now + milter->timeout_connect + STUCK_AFTER,
+		/* Whatever a worker writes on the board as its time. */
+		.not_before = now + milter->breaker_pause / 2,
+	};
+	snprintf(row->name, sizeof(row->name), "%s", milter->name);
+	p->running++;
+}
+
+void probes_tick(struct probes *p, struct board *board, const struct conf *conf,
+		 const uint8_t *cells)
+{
+	uint64_t now = clock_now();
+
+	for (unsigned i = 0; i < BOARD_MILTERS; i++)
+		if (p->rows[i].pid && now >= p->rows[i].kill_at)
+			(void)kill(p->rows[i].pid, SIGKILL);
+	for (unsigned i = 0; i < conf->milter_count; i++) {
+		unsigned cell = cells ? cells[i] : i;
+
+		if (p->running < PROBES_AT_ONCE &&
+		    is_due(&p->rows[cell], board, cell, &conf->milters[i], now))
+			begin(p, &p->rows[cell], board, &conf->milters[i]);
+	}
+}
+
+static bool find(const struct probes *p, pid_t pid, unsigned *cell_out)
+{
+	for (unsigned i = 0; i < BOARD_MILTERS; i++)
+		if (p->rows[i].pid == pid) {
+			*cell_out = i;
+			return true;
+		}
+	return false;
+}
+
+bool probes_reaped(struct probes *p, struct board *board, pid_t pid, int status)
+{
+	struct probe_row *row;
+	unsigned cell;
+	bool answered;
+
+	if (!find(p, pid, &cell))
+		return false;
+	row = &p->rows[cell];
+	row->pid = 0;
+	p->running--;
+	answered = WIFEXITED(status) && WEXITSTATUS(status) == PROBE_ANSWERED;
+	if (answered)
+		log_info("milter \"%s\" negotiates again: the next message tries it",
+			 row->name);
+	board_probed(board, cell, &row->limits, answered);
+	return true;
+}

@@ -1,0 +1,164 @@
+#include "shared/log_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shared/clock.h"
+
+/* What log.c gives at most, and what stands before it. */
+#define WHOLE_MAX 8400
+#define FILE_MODE 0640
+#define TRY_AGAIN (1 * CLOCK_S)
+
+/*
+ * Non-blocking for what is no plain file: a pipe whose reader sleeps loses
+ * lines rather than keep mail waiting.
+ */
+static int open_path(const char *path)
+{
+	mode_t before = umask(0777 & ~FILE_MODE);
+	int fd = open(path,
+		      O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC |
+			      O_NOCTTY | O_NONBLOCK,
+		      FILE_MODE);
+	int reason = errno;
+
+	umask(before);
+	errno = reason;
+	return fd;
+}
+
+bool log_file_open(struct log_file *f, const char *path)
+{
+	*f = (struct log_file){ .fd = -1 };
+	snprintf(f->path, sizeof(f->path), "%s", path);
+	f->fd = open_path(f->path);
+	return f->fd >= 0;
+}
+
+bool log_file_reopen(struct log_file *f)
+{
+	int fd = open_path(f->path);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	if (f->fd < 0) {
+		f->fd = fd;
+		return true;
+	}
+	/* Under the old number: it lies where no worker closes it. */
+	ok = dup3(fd, f->fd, O_CLOEXEC) >= 0;
+	close(fd);
+	f->torn = f->torn && !ok;
+	return ok;
+}
+
+void log_file_close(struct log_file *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = -1;
+}
+
+/* "2026-11-28T19:03:48.123456+01:00", as RFC 3339 has it. */
+static void print_time(char *out, size_t size)
+{
+	char day[40];
+	struct timespec now;
+	struct tm tm;
+	long east;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	localtime_r(&now.tv_sec, &tm);
+	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
+	east = tm.tm_gmtoff / 60;
+	snprintf(out, size, "%s.%06ld%c%02ld:%02ld", day, now.tv_nsec / 1000,
+		 east < 0 ? '-' : '+', labs(east) / 60, labs(east) % 60);
+}
+
+static bool lose(struct log_file *f, int reason)
+{
+	f->lost++;
+	f->reason = reason;
+	return false;
+}
+
+static bool write_line(struct log_file *f, const char *program,
+		       const char *text)
+{
+	char whole[WHOLE_MAX], when[80];
+	ssize_t n;
+	int len;
+
+	print_time(when, sizeof(when));
+	/* What a full disk has cut in the middle shall not grow on. */
+	len = snprintf(whole, sizeof(whole), "%s%s %s[%d]: %s\n",
+		       f->torn ? "\n" : "", when, program, (int)getpid(),
+		       text);
+	if (len < 0)
+		return lose(f, EINVAL);
+	if ((size_t)len >= sizeof(whole)) {
+		len = sizeof(whole) - 1;
+		whole[len - 1] = '\n';
+	}
+	do {
+		n = write(f->fd, whole, (size_t)len);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return lose(f, errno);
+	f->torn = n < len;
+	return f->torn ? lose(f, ENOSPC) : true;
+}
+
+static bool tell_lost(struct log_file *f, const char *program)
+{
+	uint64_t lost = f->lost;
+	char text[200];
+
+	if (!lost)
+		return true;
+	snprintf(text, sizeof(text),
+		 "warning: %llu lines of this process were lost: %s",
+		 (unsigned long long)lost, strerror(f->reason));
+	f->lost = 0;
+	if (write_line(f, program, text))
+		return true;
+	f->lost = lost; /* this one was not of the log before */
+	return false;
+}
+
+static bool is_open(struct log_file *f)
+{
+	uint64_t now;
+
+	if (f->fd >= 0)
+		return true;
+	now = clock_now();
+	if (now < f->next_try)
+		return false;
+	f->next_try = now + TRY_AGAIN;
+	if (log_file_reopen(f))
+		return true;
+	f->reason = errno;
+	return false;
+}
+
+void log_file_write(struct log_file *f, const char *program, const char *text)
+{
+	if (!is_open(f)) {
+		(void)lose(f, f->reason);
+		return;
+	}
+	if (!tell_lost(f, program)) {
+		(void)lose(f, f->reason);
+		return;
+	}
+	(void)write_line(f, program, text);
+}

@@ -1,0 +1,144 @@
+#!/bin/bash
+# Another binary goes on in the same process.
+. "${SRCDIR:-$(cd "$(dirname "$0")/../.." && pwd)}/t/lib/house.sh"
+. "$SRCDIR/t/lib/chain.sh"
+. "$SRCDIR/t/lib/load.sh"
+. "$SRCDIR/t/lib/processes.sh"
+need_programs
+
+start_child one 'at eom do delay 5ms; addheader "X-one" "1"'
+mkdir -m 0700 "$T/spool"
+mkdir "$T/sbin"
+cp "$SEKISHOD" "$T/sbin/sekishod"
+REAL=$SEKISHOD
+SEKISHOD=$T/sbin/sekishod
+free_port PORT
+cat >"$T/s.conf" <<C
+[server]
+listen = unix:$T/front.sock mode=0666, inet:$PORT@127.0.0.1
+spool_directory = $T/spool
+pid_file = $T/pid
+workers_min = 3
+workers_max = 12
+spare_min = 1
+[milter one]
+socket = unix:$T/one.sock
+C
+start_sekishod "$T/s.conf"
+wait_for 10 in_file ': ready$' "$SEKISHO_LOG"
+main=${PID[sekishod]}
+
+board() { python3 "$SRCDIR/t/lib/board.py" "$main"; }
+one_mail() {
+	mta -s "unix:$T/front.sock" -t 20s
+}
+readies() { [ "$(lines_of ': ready$' "$SEKISHO_LOG")" = "$1" ]; }
+none_of() {
+	local p
+	for p; do ! kill -0 "$p" 2>/dev/null || return 1; done
+}
+put() { # FILE: takes the place of the binary, as a package manager does it
+	cp "$1" "$T/sbin/new" && chmod 755 "$T/sbin/new" &&
+		mv "$T/sbin/new" "$T/sbin/sekishod"
+}
+
+# ---- what stays
+ok "mail passes" one_mail
+sockets=$(stat -c %i "$T/front.sock")
+mapfile -t OLD < <(workers)
+started=$(board | awk '/worker_starts/ { print $3 }')
+crowd_start "unix:$T/front.sock,inet:$PORT@127.0.0.1" 2
+put "$REAL"
+kill -USR2 "$main"
+ok "a new program is ready" wait_for 20 readies 2
+ok "in the same process" running sekishod
+is "from the new file" "$(readlink "/proc/$main/exe")" "$T/sbin/sekishod"
+is "with the same pid in the file" "$(cat "$T/pid")" "$main"
+is "on the same socket" "$(stat -c %i "$T/front.sock")" "$sockets"
+ok "mail passes" one_mail
+is "the numbers go on" "$(board | head -n 1)" "0 one 2"
+ok "those of the workers, too" test \
+	"$(board | awk '/worker_starts/ { print $3 }')" -gt "$started"
+ok "sessions of older workers go on" crowd_says "talked 2" talk
+crowd_stop
+ok "and the older workers go when they end" wait_for 10 none_of "${OLD[@]}"
+is "the new program knows nothing it should not" \
+	"$(tr '\0' '\n' <"/proc/$main/environ" | grep -c SEKISHO_HANDOVER)" 1
+is "no descriptor is lost on the way: as many as after one upgrade" \
+	"$(n=$(ls "/proc/$main/fd" | wc -l); kill -USR2 "$main"
+	wait_for 20 readies 3; wait_for 10 workers_are 3
+	m=$(ls "/proc/$main/fd" | wc -l); echo $((m - n)))" 0
+ok "the pid file is still locked: a second one is refused" bash -c \
+	"! '$SEKISHOD' -f -c '$T/s.conf' >'$T/second' 2>&1"
+like "in words" "$(cat "$T/second")" "sekishod is running already, as process $main"
+
+# ---- what is refused
+refused() { [ "$(lines_of 'upgrade refused' "$SEKISHO_LOG")" = "$1" ]; }
+printf '#!/bin/sh\necho this is broken >&2\nexit 1\n' >"$T/broken"
+put "$T/broken"
+kill -USR2 "$main"
+ok "a program that fails is refused" wait_for 10 refused 1
+like "with its own words" "$(cat "$SEKISHO_LOG")" 'error: this is broken'
+echo garbage >"$T/broken"
+put "$T/broken"
+kill -USR2 "$main"
+ok "so is what is no program" wait_for 10 refused 2
+like "with the reason" "$(cat "$SEKISHO_LOG")" 'could not run ".*sekishod"'
+rm "$T/sbin/sekishod"
+kill -USR2 "$main"
+ok "and nothing at all" wait_for 10 refused 3
+put "$REAL"
+echo "nonsense = 1" >>"$T/s.conf"
+kill -USR2 "$main"
+ok "settings that are bad are refused" wait_for 10 refused 4
+like "with the problem" "$(cat "$SEKISHO_LOG")" 'unknown key "nonsense"'
+ok "after all that mail passes" one_mail
+sed -i '/nonsense/d' "$T/s.conf"
+kill -HUP "$main"
+ok "a reload works after upgrades, and goes on counting" wait_for 10 in_file \
+	'settings read again, generation 4' "$SEKISHO_LOG"
+
+# ---- an address that cannot be opened does not end the service
+cat >"$T/holder.py" <<'P'
+import signal, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen(5)
+print("up", flush=True)
+signal.pause()
+P
+start holder python3 "$T/holder.py" "$T/other.sock"
+wait_for 20 in_file up "$T/holder.out"
+sed -i "s,^listen.*,&\, unix:$T/other.sock," "$T/s.conf"
+before=$(lines_of ': ready$' "$SEKISHO_LOG")
+kill -USR2 "$main"
+ok "an address of another process does not end the service" \
+	wait_for 20 readies $((before + 1))
+like "but is told" "$(cat "$SEKISHO_LOG")" 'another process listens there'
+ok "mail passes" one_mail
+stop holder
+sed -i "s/, unix:[^,]*other.sock//" "$T/s.conf"
+
+# ---- under load
+rm -f "$T/one.log"
+stop_child one
+start_child one 'at eom do delay 5ms; addheader "X-one" "1"'
+: >"$SEKISHO_LOG"
+load --sessions 300 --parallel 6 -n 2
+up=0
+for n in 20 120 220 320 420; do
+	wait_for 30 load_goes "$n" || break
+	kill -USR2 "$main"
+	up=$((up + 1))
+	wait_for 20 readies "$up" || break
+done
+load_end
+account one
+is "five upgrades under load: all is well" "$LOAD_STATUS $up" "0 5"
+is "... every message was accepted" "${FACT[accept]}" 600
+nothing_wrong "... "
+is "... nobody died" "$(lines_of 'ended by|lost' "$SEKISHO_LOG")" 0
+stop_sekishod
+is "and all ends well" "$STATUS" 0
+ok "with the socket removed" test ! -e "$T/front.sock"
+done_testing
