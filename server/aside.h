@@ -40,6 +40,8 @@ enum aside_side aside_begin(struct aside *a, const char *name, int epoll_fd,
 bool aside_hear(struct aside *a);
 /* Lets go of it; do_kill: it may not go on. */
 void aside_end(struct aside *a, bool do_kill);
+/* In the process: what the supervisor shall hear, and the end of it. */
 bool aside_write(struct slice bytes);
+_Noreturn void aside_leave(int code);
 
 #endif

@@ -80,7 +80,7 @@ _Noreturn static void read_aside(const char *path)
 	}
 	ok = ok && buf_add_byte(&out, SAYS_END) &&
 	     aside_write(buf_slice(&out));
-	_exit(ok ? 0 : 1);
+	aside_leave(ok ? 0 : 1);
 }
 
 /* --- how it ended ----------------------------------------------------------- */

@@ -77,7 +77,7 @@ _Noreturn static void check(const struct upgrade *u)
 		    (char *)NULL);
 	fprintf(stderr, "could not run \"%s\": %s\n", u->binary,
 		strerror(errno));
-	_exit(127);
+	aside_leave(127);
 }
 
 static void begin(struct upgrade *u)

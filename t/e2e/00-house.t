@@ -84,7 +84,7 @@ nothing "no banned call" "$(banned_calls)"
 ends_process() { # exit() is for main, worker, and processes aside
 	local f
 	for f in $(ls shared/*.c worker/*.c server/*.c 2>/dev/null |
-		grep -vE '^(server/(main|aside|background|probe|reload|spawn|supervisor|upgrade)|worker/worker)\.c'); do
+		grep -vE '^(server/(aside|background|main|probe|spawn|supervisor)|worker/worker)\.c'); do
 		bare "$f" | grep -nE '(^|[^A-Za-z0-9_])_?exit[[:space:]]*\(' |
 			sed "s|^|$f:|"
 	done

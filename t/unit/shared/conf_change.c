@@ -58,8 +58,8 @@ Test(conf_change, what_is_different)
 		{ MILTER "[condition x]\nis = helo = \"a\"\n",
 		  MILTER "[condition x]\nis = helo = \"b\"\n",
 		  "condition x: is" },
-		{ MILTER "[rule r]\naction = accept\n",
-		  MILTER "[rule r]\naction = tempfail\n", "rule r: action" },
+		{ MILTER "[rule r]\nwhen = helo = \"a\"\naction = accept\n",
+		  MILTER "[rule r]\nwhen = helo = \"a\"\naction = tempfail\n", "rule r: action" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
