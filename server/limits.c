@@ -11,6 +11,11 @@
 
 /* The supervisor's own: standard ones, log, epoll, signals, board, spare. */
 #define SUPERVISOR_FDS 24
+/*
+ * Who reads the numbers.  Wished for, but no worker is given up for them: the
+ * quietest client goes when none is left.
+ */
+#define STATUS_FDS     160
 /* A worker's own: the same, connection, spool file, spare. */
 #define WORKER_FDS     24
 /* A child: its socket, and one that is being closed while it rejoins. */
@@ -40,7 +45,8 @@ static uint64_t fds_of_reserve(const struct limits_wish *w)
 
 void limits_raise(const struct limits_wish *wish)
 {
-	uint64_t a = fds_of_supervisor(wish), b = fds_of_worker(wish);
+	uint64_t a = fds_of_supervisor(wish) + STATUS_FDS;
+	uint64_t b = fds_of_worker(wish);
 	uint64_t c = fds_of_reserve(wish);
 	rlim_t need = a > b ? a : b;
 	struct rlimit r;

@@ -1,6 +1,7 @@
 #include "server/status.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -37,6 +38,7 @@ struct status {
 	struct status_view *view;
 	struct buf scratch; /* of the answer being made */
 	unsigned next;	    /* client that is served first next time */
+	int spare_fd; /* for whoever comes when none is left */
 	int epoll_fd;
 	bool told_too_long; /* the numbers, to be kept */
 };
@@ -73,7 +75,7 @@ struct status *status_open(const struct conf_listeners *status,
 		log_error("no memory for the status socket");
 		return NULL;
 	}
-	s->epoll_fd = -1;
+	s->epoll_fd = s->spare_fd = -1;
 	buf_init(&s->scratch, SCRATCH_CEILING);
 	ok = open_side(&s->sides[0], status, from);
 	ok = open_side(&s->sides[1], control, from) && ok;
@@ -120,6 +122,7 @@ bool status_watch(struct status *s, struct status_view *view, int epoll_fd)
 {
 	s->view = view;
 	s->epoll_fd = epoll_fd;
+	s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (watch_side(s, 0) && watch_side(s, 1))
 		return true;
 	log_error("could not set up the status socket: %s", strerror(errno));
@@ -138,6 +141,8 @@ void status_close(struct status **sp)
 	for (unsigned i = 0; i < SIDES; i++)
 		if (s->sides[i].conf)
 			listen_close(&s->sides[i].listen, s->sides[i].conf);
+	if (s->spare_fd >= 0)
+		close(s->spare_fd);
 	buf_deinit(&s->scratch);
 	free(s);
 	*sp = NULL;
@@ -186,14 +191,31 @@ static void take_client(struct status *s, unsigned side, int fd)
 		client_close(c);
 }
 
+/*
+ * No descriptor is left and nobody could be dropped: whoever waits is taken
+ * with the one kept for this and sent away, or the loop would spin on him.
+ */
+static void turn_away(struct status *s, int listener)
+{
+	int fd;
+
+	if (s->spare_fd >= 0)
+		close(s->spare_fd);
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void take_clients(struct status *s, unsigned side, int listener)
 {
 	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
 		int fd = accept4(listener, NULL, NULL,
 				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (fd < 0 && (errno == EMFILE || errno == ENFILE))
-			(void)drop_quietest(&s->sides[side]);
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE) &&
+		    !drop_quietest(&s->sides[side]))
+			turn_away(s, listener);
 		if (fd < 0)
 			return;
 		take_client(s, side, fd);
