@@ -315,8 +315,6 @@ EXTRA_DIST += $(E2E_TESTS) \
 	t/lib/raw_mta.py \
 	t/lib/smtp_load.py \
 	t/lib/smtp_send.py \
-	t/lib/status.py \
-	t/lib/status.sh \
 	t/lib/tally.py \
 	t/lib/terminal.py \
 	t/prop/README.md
