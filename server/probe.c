@@ -60,28 +60,49 @@ _Noreturn static void become_probe(struct board *board, pid_t supervisor,
 /* --- in the supervisor --------------------------------------------------- */
 
 /*
- * So early that it has ended when the pause has: sessions then never meet a
+ * A milter that could not be reached may just be restarting: asked after a
+ * second, then each time twice as late.  One that was reached and failed would
+ * answer a probe as ever: not before the pause is nearly over, but so early
+ * that the probe has ended when the pause has.  Sessions then never meet a
  * milter that hangs.
  */
-static bool is_due(const struct probe_row *row, const struct board *board,
-		   unsigned cell, const struct conf_milter *milter,
-		   uint64_t now)
+static uint64_t due_at(const struct board_breaker_copy *copy,
+		       const struct conf_milter *milter)
 {
 	uint64_t needs = milter->timeout_connect + TICK;
 	uint64_t pause = milter->breaker_pause;
+
+	if (copy->cause == MILTER_FAILED_CONNECT)
+		return copy->opened_at + TICK;
+	return copy->breaker.since + (pause > needs ? pause - needs : 0);
+}
+
+static bool is_due(struct probe_row *row, const struct board *board,
+		   unsigned cell, const struct conf_milter *milter,
+		   uint64_t now)
+{
 	struct board_breaker_copy copy;
 
-	if (row->pid || now < row->not_before || !milter->breaker_failures)
+	if (row->pid || !milter->breaker_failures)
 		return false;
 	board_read_breaker(board, cell, &copy);
-	return copy.breaker.state == BREAKER_OPEN &&
-	       now >= copy.breaker.since + (pause > needs ? pause - needs : 0);
+	if (copy.breaker.state == BREAKER_CLOSED)
+		row->wait = 0;
+	return copy.breaker.state == BREAKER_OPEN && now >= row->not_before &&
+	       now >= due_at(&copy, milter);
+}
+
+static uint64_t next_wait(uint64_t wait, uint64_t pause)
+{
+	return wait ? clock_earlier(2 * wait, pause / 2) :
+		      clock_earlier(TICK, pause / 2);
 }
 
 static void begin(struct probes *p, struct probe_row *row, struct board *board,
 		  const struct conf_milter *milter)
 {
 	uint64_t now = clock_now();
+	uint64_t wait = next_wait(row->wait, milter->breaker_pause);
 	pid_t supervisor = getpid(), pid = fork();
 
 	if (pid == 0)
@@ -93,7 +114,8 @@ static void begin(struct probes *p, struct probe_row *row, struct board *board,
 		.limits = { milter->breaker_failures, milter->breaker_pause },
 		.kill_at = now + milter->timeout_connect + STUCK_AFTER,
 		/* Whatever a worker writes on the board as its time. */
-		.not_before = now + milter->breaker_pause / 2,
+		.wait = wait,
+		.not_before = now + wait,
 	};
 	snprintf(row->name, sizeof(row->name), "%s", milter->name);
 	p->running++;

@@ -1,11 +1,11 @@
 /*
  * probe - asks milters that are left alone whether they answer again
  *
- * A milter may hang, so the supervisor never asks it itself: shortly before a
- * breaker's pause is over it forks a process that negotiates once (see
- * shared/probe.h) and says by its exit code what came of it.  When that went
- * well the next session may ask the milter at once; when not, the pause
- * begins anew and no mail waits.
+ * A milter may hang, so the supervisor never asks it itself: when the pause of
+ * a breaker is nearly over, and soon for a milter that could not be reached, it
+ * forks a process that negotiates once (see shared/probe.h) and says by its
+ * exit code what came of it.  When that went well the next session may ask the milter at once; when
+ * not, the pause begins anew and no mail waits.
  * At most one process per milter and PROBES_AT_ONCE of all.  Fails by trying
  * again a second later.
  */
@@ -27,6 +27,7 @@ struct probe_row {
 	char name[BOARD_NAME_MAX];
 	struct breaker_limits limits; /* of the settings it began with */
 	uint64_t kill_at; /* it should have ended by itself long before */
+	uint64_t wait; /* from the last one to the next */
 	uint64_t not_before;
 };
 

@@ -11,7 +11,7 @@ start_peer dns
 start_peer opendkim
 start_peer clamav
 dkim=$(peer opendkim spec) clam=$(peer clamav spec)
-limits="timeout_command=2s;timeout_eom=3s"
+limits="timeout_command=2s;timeout_eom=3s;breaker_failures=0"
 tempfail= accept= # set by sekisho_before
 sekisho_before tempfail tempfail "opendkim=$dkim" "clamav=$clam;$limits"
 sekisho_before accept accept "clamav=$clam;$limits;on_failure=accept" \

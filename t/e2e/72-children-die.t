@@ -5,6 +5,7 @@
 . "$SRCDIR/t/lib/chain.sh"
 . "$SRCDIR/t/lib/load.sh"
 need_programs
+# breaker_failures = 0: here each failure is to be met, see 43 for the rest.
 
 one() { start_child one 'at eom do delay 8ms; addheader "X-one" "1"'; }
 two() { start_child two 'at eom do delay 2ms; addheader "X-two" "1"'; }
@@ -18,7 +19,7 @@ for policy in tempfail accept; do
 	murder child-two
 	one
 	two
-	front 'workers_min=8;workers_max=30' "one;on_failure=$policy" two
+	front 'workers_min=8;workers_max=30' "one;breaker_failures=0;on_failure=$policy" two
 	load --sessions 300 --parallel 12 -n 8
 	for n in 150 600 1100; do
 		wait_for 30 load_goes "$n" || break
@@ -49,7 +50,7 @@ murder child-two
 one
 two
 front 'workers_min=8;workers_max=30' \
-	'one;timeout_command=4s;timeout_eom=4s' 'two;timeout_command=4s;timeout_eom=4s'
+	'one;breaker_failures=0;timeout_command=4s;timeout_eom=4s' 'two;breaker_failures=0;timeout_command=4s;timeout_eom=4s'
 load --sessions 60 --parallel 12 -n 8
 wait_for 30 load_goes 60
 kill -STOP "${PID[child-one]}"
@@ -65,7 +66,7 @@ is "... and none is the worse for it" "${FACT[accept]}" 480
 nothing_wrong "SIGSTOP, shorter than the time limits"
 
 front 'workers_min=8;workers_max=30' \
-	'one;timeout_connect=600ms;timeout_command=600ms;timeout_eom=600ms' two
+	'one;breaker_failures=0;timeout_connect=600ms;timeout_command=600ms;timeout_eom=600ms' two
 rm -f "$T"/one.log "$T"/two.log
 murder child-one
 murder child-two
@@ -94,7 +95,8 @@ start_child two 'at body when chance 1/20 do close
 rm -f "$T"/one.log
 murder child-one
 start_child one 'at eom do addheader "X-one" "1"'
-front 'workers_min=8' one 'two;on_failure=accept'
+front 'workers_min=8' 'one;breaker_failures=0' \
+	'two;breaker_failures=0;on_failure=accept'
 load --sessions 200 --parallel 8 -n 3
 load_end
 account one two
