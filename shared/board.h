@@ -116,7 +116,7 @@ struct board_slot {
 	_Atomic uint32_t stage; /* enum stage; STAGE_COUNT: between messages */
 	_Atomic uint32_t child; /* index waited for, or BOARD_NO_CHILD */
 	_Atomic uint32_t sessions; /* served by this process */
-	_Atomic uint64_t since;	   /* clock_now() of the last note of it */
+	_Atomic uint64_t since; /* when state, stage or child changed last */
 	_Atomic uint64_t generation;
 	struct board_text text;
 	_Atomic uint32_t message;  /* enum board_message */

@@ -84,8 +84,16 @@ void board_note_state(struct board_slot *s, enum board_state state)
 	set_since(s);
 }
 
+static bool is_set(const _Atomic uint32_t *word, uint32_t value)
+{
+	return atomic_load_explicit(word, memory_order_relaxed) == value;
+}
+
+/* Told at every wake-up; the time is that of the first. */
 void board_note_stage(struct board_slot *s, enum stage stage, unsigned child)
 {
+	if (is_set(&s->stage, stage) && is_set(&s->child, child))
+		return;
 	board_set(&s->stage, stage);
 	board_set(&s->child, child);
 	set_since(s);

@@ -11,7 +11,7 @@
  * Waits until the command at hand is decided; what is late at the deadline
  * is late.  False: the MTA is gone.
  */
-static bool decide_step(struct session *s, struct verdict *v)
+static bool decide(struct session *s, struct verdict *v)
 {
 	uint64_t deadline =
 		clock_now() + dialect_step_deadline(s->env->conf, s->chain.mta);
@@ -28,6 +28,15 @@ static bool decide_step(struct session *s, struct verdict *v)
 		}
 	}
 	return true;
+}
+
+static bool decide_step(struct session *s, struct verdict *v)
+{
+	bool there = decide(s, v);
+
+	/* The next one begins to wait anew, be it for the same child. */
+	board_note_stage(s->slot, s->chain.event, BOARD_NO_CHILD);
+	return there;
 }
 
 /*

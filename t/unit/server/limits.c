@@ -103,16 +103,16 @@ Test(limits, raises_open_files_as_far_as_it_may)
 	struct rlimit r;
 
 	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &r), 0);
-	cr_assert_geq(r.rlim_max, 125);
+	cr_assert_geq(r.rlim_max, 285);
 	r.rlim_cur = 64;
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &r), 0);
 	limits_raise(&small);
 	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &r), 0);
-	cr_assert_eq(r.rlim_cur, 125);
+	cr_assert_eq(r.rlim_cur, 285);
 	/* And never lowers. */
 	limits_raise(&(struct limits_wish){ 1, 1, 1, 0 });
 	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &r), 0);
-	cr_assert_eq(r.rlim_cur, 125);
+	cr_assert_eq(r.rlim_cur, 285);
 }
 
 /* Reserve workers need what a worker needs of processes and pairs. */

@@ -126,6 +126,12 @@ Test(board, notes_state_stage_and_since_when)
 	cr_expect_eq(s->stage, STAGE_RCPT);
 	cr_expect_eq(s->child, 5);
 	cr_expect_eq(s->since, 78 * CLOCK_S);
+	/* Told again at every wake-up: it still waits since then. */
+	clock_set(79 * CLOCK_S);
+	board_note_stage(s, STAGE_RCPT, 5);
+	cr_expect_eq(s->since, 78 * CLOCK_S);
+	board_note_stage(s, STAGE_RCPT, BOARD_NO_CHILD);
+	cr_expect_eq(s->since, 79 * CLOCK_S);
 	clock_set(0);
 	board_free(&b);
 }
