@@ -87,10 +87,20 @@ like "with the reason" "$(cat "$SEKISHO_LOG")" 'could not run ".*sekishod"'
 rm "$T/sbin/sekishod"
 kill -USR2 "$main"
 ok "and nothing at all" wait_for 10 refused 3
+printf '#!/bin/sh\nexit 0\n' >"$T/silent"
+put "$T/silent"
+kill -USR2 "$main"
+ok "a program that exits with 0 and says nothing is refused" \
+	wait_for 10 refused 4
+printf '#!/bin/sh\necho ok\necho or not\nexit 0\n' >"$T/other"
+put "$T/other"
+kill -USR2 "$main"
+ok "so is one whose last line is not ok" wait_for 10 refused 5
+like "in words" "$(cat "$SEKISHO_LOG")" 'did not say "ok"'
 put "$REAL"
 echo "nonsense = 1" >>"$T/s.conf"
 kill -USR2 "$main"
-ok "settings that are bad are refused" wait_for 10 refused 4
+ok "settings that are bad are refused" wait_for 10 refused 6
 like "with the problem" "$(cat "$SEKISHO_LOG")" 'unknown key "nonsense"'
 ok "after all that mail passes" one_mail
 sed -i '/nonsense/d' "$T/s.conf"
