@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -257,12 +258,26 @@ void upgrade_forget(struct upgrade *u, const void *context)
 		u->wish = (struct reload_wish){ 0 };
 }
 
+/* It may live on with its output closed, or have left it to a child. */
+static bool is_checking(const struct upgrade *u)
+{
+	return u->pid || u->aside.pid;
+}
+
+/* What was reaped is not killed: its number may be another's by now. */
+static void stop_check(struct upgrade *u)
+{
+	if (u->pid)
+		(void)kill(u->pid, SIGKILL);
+	aside_end(&u->aside, false);
+	u->pid = 0;
+	u->silent = u->reaped = false;
+}
+
 void upgrade_turn(struct upgrade *u, bool may_begin)
 {
-	if (u->aside.pid && clock_now() >= u->aside.deadline) {
-		aside_end(&u->aside, true);
-		u->pid = 0;
-		u->reaped = false;
+	if (is_checking(u) && clock_now() >= u->aside.deadline) {
+		stop_check(u);
 		refuse_words(u, "the new program took too long to check the settings");
 	}
 	if (u->wanted && may_begin)
@@ -273,16 +288,15 @@ void upgrade_turn(struct upgrade *u, bool may_begin)
 
 uint64_t upgrade_until(const struct upgrade *u)
 {
-	return u->aside.pid ? u->aside.deadline : CLOCK_NEVER;
+	return is_checking(u) ? u->aside.deadline : CLOCK_NEVER;
 }
 
 void upgrade_refuse(struct upgrade *u, const char *why)
 {
 	bool under_way = upgrade_is_under_way(u);
 
-	aside_end(&u->aside, true);
-	u->pid = 0;
-	u->wanted = u->silent = u->reaped = false;
+	stop_check(u);
+	u->wanted = false;
 	if (under_way)
 		refuse_words(u, why);
 }
