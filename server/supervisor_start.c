@@ -187,14 +187,15 @@ static struct board *adopt_board(struct supervisor *s)
 
 static struct board *open_board(struct supervisor *s)
 {
-	unsigned wanted = s->limits.max + OVERLOAD_RESERVE;
 	unsigned taken = slots_taken(s->how->handover);
+	unsigned max = s->limits.max > taken ? s->limits.max : taken;
 	struct board *board = s->how->handover ? adopt_board(s) : NULL;
 	bool fits;
 
 	if (board)
 		return board;
-	board = board_new(wanted > taken ? wanted : taken, s->conf->history);
+	/* No worker of before may lie in a slot of the reserve. */
+	board = board_new(max + OVERLOAD_RESERVE, s->conf->history);
 	if (!board) {
 		log_error("could not make shared memory: %s", strerror(errno));
 		return NULL;
