@@ -168,10 +168,12 @@ bool supervisor_reopen_logs(struct supervisor *s)
 /* --- the wishes of the control socket -------------------------------------- */
 
 /* A client of the control socket wants us to end. */
-static enum wish wish_drain(void *context, struct buf *words)
+static enum wish wish_drain(void *context, uint64_t ticket,
+			    struct buf *words)
 {
 	struct supervisor *s = context;
 
+	(void)ticket;
 	if (s->phase != PHASE_RUN) {
 		buf_printf(words, "not now: this is phase %s\n",
 			   supervisor_phase_name(s->phase));
@@ -183,29 +185,37 @@ static enum wish wish_drain(void *context, struct buf *words)
 	return WISH_DONE;
 }
 
-static void reload_done(void *context, bool ok, struct slice words)
+static void tell_end(void *context, uint64_t ticket, bool ok,
+		     struct slice words)
 {
-	status_wish_done(context, ok, words);
+	status_wish_done(context, ticket, ok, words);
 }
 
-static enum wish wish_reload(void *context, struct buf *words)
+static enum wish wish_reload(void *context, uint64_t ticket,
+			     struct buf *words)
 {
 	struct supervisor *s = context;
-	const struct reload_wish wish = { reload_done, s->status };
+	const struct reload_wish wish = { tell_end, s->status, ticket };
 
 	if (s->phase != PHASE_RUN) {
 		buf_printf(words, "not now: sekishod is in phase %s\n",
 			   supervisor_phase_name(s->phase));
 		return WISH_REFUSED;
 	}
+	/* Its client would be gone when the new program begins. */
+	if (upgrade_is_under_way(&s->upgrade)) {
+		buf_printf(words, "an upgrade is under way: it reads the settings, too\n");
+		return WISH_REFUSED;
+	}
 	reload_begin(&s->reload, &wish);
 	return WISH_BEGUN;
 }
 
-static enum wish wish_upgrade(void *context, struct buf *words)
+static enum wish wish_upgrade(void *context, uint64_t ticket,
+			      struct buf *words)
 {
 	struct supervisor *s = context;
-	const struct reload_wish wish = { reload_done, s->status };
+	const struct reload_wish wish = { tell_end, s->status, ticket };
 
 	if (s->phase != PHASE_RUN) {
 		buf_printf(words, "not now: sekishod is in phase %s\n",
@@ -216,10 +226,12 @@ static enum wish wish_upgrade(void *context, struct buf *words)
 	return WISH_BEGUN;
 }
 
-static enum wish wish_reopen(void *context, struct buf *words)
+static enum wish wish_reopen(void *context, uint64_t ticket,
+			     struct buf *words)
 {
 	struct supervisor *s = context;
 
+	(void)ticket;
 	if (!supervisor_reopen_logs(s)) {
 		buf_printf(words, "log_file %s could not be opened anew: %s\n",
 			   s->conf->log_file, strerror(errno));

@@ -39,7 +39,7 @@ static void answer(struct upgrade *u, bool ok, struct slice words)
 
 	u->wish = (struct reload_wish){ 0 };
 	if (wish.done)
-		wish.done(wish.context, ok, words);
+		wish.done(wish.context, wish.ticket, ok, words);
 }
 
 static void log_lines(struct slice words)
@@ -244,7 +244,7 @@ void upgrade_begin(struct upgrade *u, const struct reload_wish *wish)
 	if (upgrade_is_under_way(u)) {
 		log_info("an upgrade is under way already");
 		if (wish)
-			wish->done(wish->context, false,
+			wish->done(wish->context, wish->ticket, false,
 				   SLICE_LIT("an upgrade is under way already\n"));
 		return;
 	}

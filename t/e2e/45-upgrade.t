@@ -17,6 +17,7 @@ cat >"$T/s.conf" <<C
 [server]
 listen = unix:$T/front.sock mode=0666, inet:$PORT@127.0.0.1
 spool_directory = $T/spool
+control = unix:$T/control.sock
 pid_file = $T/pid
 workers_min = 3
 workers_max = 12
@@ -97,16 +98,43 @@ put "$T/other"
 kill -USR2 "$main"
 ok "so is one whose last line is not ok" wait_for 10 refused 5
 like "in words" "$(cat "$SEKISHO_LOG")" 'did not say "ok"'
+
+# ---- everybody hears the end of what it asked for itself
+many() { # FILE REQUEST...
+	timeout 60 python3 "$SRCDIR/t/lib/ask_many.py" "$T/control.sock" "$@" \
+		>"$T/many"
+}
+printf '#!/bin/sh\nuntil [ -e "%s" ]; do sleep 0.02; done\necho not this one\nexit 1\n' \
+	"$T/go" >"$T/slow"
+put "$T/slow"
+ok "several clients ask at the same time" many "$T/go" upgrade upgrade reload
+is "the first is told how its upgrade ended" "$(sed -n 1p "$T/many")" \
+	"1 error not this one"
+is "the second that there is one" "$(sed -n 2p "$T/many")" \
+	"1 error an upgrade is under way already"
+like "a reload that it waits for nothing" "$(sed -n 3p "$T/many")" \
+	'^1 error an upgrade is under way: it reads the settings, too$'
 put "$REAL"
+before=$(lines_of 'settings read again' "$SEKISHO_LOG")
+mapfile -t forty < <(yes reload | head -n 40)
+ok "forty clients ask for a reload" many - "${forty[@]}"
+is "each has one answer, its own or that too many wait" "$(grep -Ec \
+	'^1 (ok settings read again|error too many wait)' "$T/many")" 40
+ok "no more than those above the limit are refused" test \
+	"$(lines_of '^1 ok ' "$T/many")" -ge 16
+GENERATION=$(grep -Eo 'read again, generation [0-9]+' "$SEKISHO_LOG" |
+	tail -n 1 | grep -Eo '[0-9]+$')
+ok "there were fewer reloads than clients" test \
+	$(($(lines_of 'settings read again' "$SEKISHO_LOG") - before)) -lt 40
 echo "nonsense = 1" >>"$T/s.conf"
 kill -USR2 "$main"
-ok "settings that are bad are refused" wait_for 10 refused 6
+ok "settings that are bad are refused" wait_for 10 refused 7
 like "with the problem" "$(cat "$SEKISHO_LOG")" 'unknown key "nonsense"'
 ok "after all that mail passes" one_mail
 sed -i '/nonsense/d' "$T/s.conf"
 kill -HUP "$main"
 ok "a reload works after upgrades, and goes on counting" wait_for 10 in_file \
-	'settings read again, generation 4' "$SEKISHO_LOG"
+	"settings read again, generation $((GENERATION + 1))" "$SEKISHO_LOG"
 
 # ---- an address that cannot be opened does not end the service
 cat >"$T/holder.py" <<'P'
