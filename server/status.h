@@ -66,7 +66,8 @@ struct status_view {
 	uint64_t started;  /* clock_now() */
 	uint64_t read_at;  /* when the settings were; clock_now() */
 	unsigned settings; /* their generation */
-	unsigned workers_wanted; /* workers_max before the machine cut it */
+	unsigned workers_wanted; /* workers_max before anything cut it */
+	bool workers_kept; /* cut by what an upgrade kept, not the machine */
 	struct status_hooks hooks;
 };
 

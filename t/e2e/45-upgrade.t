@@ -136,6 +136,31 @@ kill -HUP "$main"
 ok "a reload works after upgrades, and goes on counting" wait_for 10 in_file \
 	"settings read again, generation $((GENERATION + 1))" "$SEKISHO_LOG"
 
+# ---- what a larger shared memory would need
+begun_at() { # in seconds
+	python3 "$SRCDIR/t/lib/ask.py" "$T/control.sock" json status |
+		python3 -c 'import json, sys
+s = json.load(sys.stdin)["status"]
+print(int(s["time"] - s["uptime"] + 0.5))'
+}
+begun=$(begun_at)
+sed -i 's/^workers_max.*/workers_max = 30\nhistory = 5000/' "$T/s.conf"
+before=$(lines_of ': ready$' "$SEKISHO_LOG")
+kill -USR2 "$main"
+ok "an upgrade with a larger workers_max" \
+	wait_for 20 readies $((before + 1))
+like "tells what stays, and until when" "$(cat "$SEKISHO_LOG")" \
+	'warning: workers_max = 30 takes effect at a restart: 12 stay'
+like "of history, too" "$(cat "$SEKISHO_LOG")" \
+	'warning: history = 5000 takes effect at a restart: [0-9]+ stays'
+SAID=$(python3 "$SRCDIR/t/lib/ask.py" "$T/control.sock" status)
+like "so does status" "$SAID" \
+	'warning +the upgrade kept 12 workers, the settings ask for 30'
+unlike "which does not blame the machine" "$SAID" 'the machine'
+ok "it counts its time from where its numbers began" test \
+	$(($(begun_at) - begun)) -le 1
+sed -i '/^history/d; s/^workers_max.*/workers_max = 12/' "$T/s.conf"
+
 # ---- an address that cannot be opened does not end the service
 cat >"$T/holder.py" <<'P'
 import signal, socket, sys
