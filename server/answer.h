@@ -30,6 +30,7 @@ struct ask {
 	struct status_view *view;
 	struct peer peer;
 	bool is_control;
+	uint64_t ticket; /* for a wish that is only begun */
 	struct request request;
 	struct buf *out;
 };

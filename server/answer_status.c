@@ -97,8 +97,11 @@ static void find_warnings(const struct status_view *v, const unsigned *n,
 
 	if (v->limits->max < v->workers_wanted) {
 		snprintf(text, sizeof(text),
-			 "the machine allows %u workers, the settings ask for %u",
-			 v->limits->max, v->workers_wanted);
+			 "%s %u workers, the settings ask for %u%s",
+			 v->workers_kept ? "the upgrade kept" :
+					   "the machine allows",
+			 v->limits->max, v->workers_wanted,
+			 v->workers_kept ? " at a restart" : "");
 		take(context, text);
 	}
 	if (n[SLOT_BUSY] >= v->limits->max) {

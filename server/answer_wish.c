@@ -25,7 +25,7 @@ enum told answer_wish(const struct ask *a)
 				     SLICE_ARG(word));
 	peer_print(&a->peer, who);
 	log_info("%s: %.*s", who, SLICE_ARG(word));
-	switch (hook(h->context, a->out)) {
+	switch (hook(h->context, a->ticket, a->out)) {
 	case WISH_DONE:
 		return TOLD_OK;
 	case WISH_BEGUN:

@@ -101,7 +101,7 @@ static bool is_finished(const struct client *c)
 {
 	struct slice text;
 
-	return c->is_eof && !c->is_waiting &&
+	return c->is_eof && !c->waits &&
 	       client_next(c, &text) == CLIENT_NOTHING;
 }
 
@@ -121,7 +121,7 @@ void client_write(struct client *c, uint64_t now)
 
 static bool is_its_turn(const struct client *c)
 {
-	return !c->is_over && !c->is_last && !c->is_waiting &&
+	return !c->is_over && !c->is_last && !c->waits &&
 	       buf_len(&c->out) < HIGH;
 }
 
@@ -181,7 +181,7 @@ uint64_t client_until(const struct client *c)
 {
 	if (c->stuck)
 		return c->stuck + STUCK_MAX;
-	if (c->is_waiting)
+	if (c->waits)
 		return CLOCK_NEVER;
 	return c->heard + IDLE_MAX;
 }

@@ -23,7 +23,8 @@ struct client {
 	bool is_eof;   /* no request comes any more */
 	bool is_last;  /* what is in `out` is the last answer */
 	bool is_over;  /* to be closed now */
-	bool is_waiting; /* for the end of a wish: nothing is read meanwhile */
+	/* Ticket of a wish it waits for: nothing is taken meanwhile; or 0. */
+	uint64_t waits;
 	struct peer peer;
 	struct buf in;
 	struct buf out;

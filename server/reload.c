@@ -89,7 +89,8 @@ static void answer(const struct reload_wishes *list, bool ok,
 		   struct slice words)
 {
 	for (unsigned i = 0; i < list->count; i++)
-		list->at[i].done(list->at[i].context, ok, words);
+		list->at[i].done(list->at[i].context, list->at[i].ticket, ok,
+				 words);
 }
 
 static void log_lines(bool ok, struct slice words)
@@ -209,7 +210,7 @@ void reload_deinit(struct reload *r)
 void reload_begin(struct reload *r, const struct reload_wish *wish)
 {
 	if (wish && r->next.count == RELOAD_WISHES) {
-		wish->done(wish->context, false,
+		wish->done(wish->context, wish->ticket, false,
 			   SLICE_LIT("too many wait for a reload already\n"));
 		return;
 	}

@@ -28,8 +28,10 @@
  * words: lines, each ended by a newline.
  */
 struct reload_wish {
-	void (*done)(void *context, bool ok, struct slice words);
+	void (*done)(void *context, uint64_t ticket, bool ok,
+		     struct slice words);
 	void *context;
+	uint64_t ticket; /* which of the wishes of this context */
 };
 
 struct reload_wishes {

@@ -277,9 +277,15 @@ unsigned spawn_hand_over(const struct spawn *s, struct handover_worker *out)
 
 /* --- counting and telling ----------------------------------------------- */
 
+/*
+ * The reserve stays: it needs little of the settings, and its workers, told
+ * to leave, would hold their slots until their last guest goes, and nobody
+ * would be there for who comes meanwhile.
+ */
 static bool is_older(const struct spawn *s, unsigned slot)
 {
-	return s->rows[slot].pid && s->rows[slot].settings != s->settings;
+	return slot < ordinary(s) && s->rows[slot].pid &&
+	       s->rows[slot].settings != s->settings;
 }
 
 static uint32_t state_of(const struct spawn *s, unsigned slot)

@@ -83,7 +83,10 @@ void spawn_retire(struct spawn *s, unsigned n);
 void spawn_retire_all(struct spawn *s);
 void spawn_kill_all(struct spawn *s);
 
-/* Are there workers of older settings that were not told to leave? */
+/*
+ * Are there workers of older settings that were not told to leave?  Those of
+ * the reserve do not count here: they stay while they are needed.
+ */
 bool spawn_has_older(const struct spawn *s);
 /* The oldest settings that a living worker has; none lives: the present. */
 unsigned spawn_oldest(const struct spawn *s);

@@ -37,6 +37,7 @@ struct status {
 	struct side sides[SIDES];
 	struct status_view *view;
 	struct buf scratch; /* of the answer being made */
+	uint64_t tickets;   /* given so far */
 	unsigned next;	    /* client that is served first next time */
 	int spare_fd; /* for whoever comes when none is left */
 	int epoll_fd;
@@ -158,7 +159,7 @@ static struct client *drop_quietest(struct side *side)
 	for (unsigned i = 0; i < CLIENTS; i++) {
 		struct client *c = &side->clients[i];
 
-		if (c->fd >= 0 && !c->is_waiting &&
+		if (c->fd >= 0 && !c->waits &&
 		    (!oldest || c->heard < oldest->heard))
 			oldest = c;
 	}
@@ -253,13 +254,17 @@ static void take_line(struct status *s, struct client *c, struct slice line)
 	struct ask a = { .view = s->view,
 			 .peer = c->peer,
 			 .is_control = c->is_control,
+			 .ticket = ++s->tickets,
 			 .out = &s->scratch };
-	enum told told = answer(&a, line);
+	enum told told;
 
-	if (told == TOLD_LATER)
-		c->is_waiting = true;
-	else
+	/* Before: the end of a wish may be told at once. */
+	c->waits = a.ticket;
+	told = answer(&a, line);
+	if (told != TOLD_LATER) {
+		c->waits = 0;
 		client_answer(c, told == TOLD_OK, buf_slice(&s->scratch));
+	}
 	buf_clear(&s->scratch);
 }
 
@@ -367,19 +372,21 @@ uint64_t status_until(const struct status *s)
 	return until;
 }
 
-void status_wish_done(struct status *s, bool ok, struct slice words)
+void status_wish_done(struct status *s, uint64_t ticket, bool ok,
+		      struct slice words)
 {
 	uint64_t now = clock_now();
 
 	for (unsigned i = 0; i < SIDES * CLIENTS; i++) {
 		struct client *c = client_at(s, i);
 
-		if (c->fd < 0 || !c->is_waiting)
+		if (c->fd < 0 || c->waits != ticket)
 			continue;
-		c->is_waiting = false;
+		c->waits = 0;
 		c->heard = now;
 		client_answer(c, ok, words);
 		/* At once: an upgrade may follow, and this process be another. */
 		client_write(c, now);
+		return;
 	}
 }

@@ -29,10 +29,12 @@
 enum wish {
 	WISH_DONE,
 	WISH_REFUSED,
-	WISH_BEGUN, /* status_wish_done() tells the end of it */
+	WISH_BEGUN, /* status_wish_done() tells the end of it, or has */
 };
 
-typedef enum wish status_hook(void *context, struct buf *words);
+/* ticket: whom status_wish_done() is to tell. */
+typedef enum wish status_hook(void *context, uint64_t ticket,
+			      struct buf *words);
 
 /*
  * What clients may ask for; each writes words for them.  NULL: this
@@ -64,7 +66,8 @@ struct status_view {
 	uint64_t started;  /* clock_now() */
 	uint64_t read_at;  /* when the settings were; clock_now() */
 	unsigned settings; /* their generation */
-	unsigned workers_wanted; /* workers_max before the machine cut it */
+	unsigned workers_wanted; /* workers_max before anything cut it */
+	bool workers_kept; /* cut by what an upgrade kept, not the machine */
 	struct status_hooks hooks;
 };
 
@@ -88,8 +91,12 @@ void status_event(struct status *s, uint64_t tag, uint32_t events);
 void status_turn(struct status *s);
 /* When the next turn is due by itself; CLOCK_NEVER: none is. */
 uint64_t status_until(const struct status *s);
-/* The end of a wish that was only begun: all who wait for it are told. */
-void status_wish_done(struct status *s, bool ok, struct slice words);
+/*
+ * The end of a wish that was only begun: the client that got this ticket is
+ * told, if it is still there.
+ */
+void status_wish_done(struct status *s, uint64_t ticket, bool ok,
+		      struct slice words);
 /* Clients are dropped, what listens is closed and its path removed. */
 void status_close(struct status **s);
 

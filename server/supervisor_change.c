@@ -1,6 +1,8 @@
 #include "server/supervisor_parts.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,6 +93,16 @@ void supervisor_upgrade(struct supervisor *s)
 		supervisor_refuse_changes(s);
 }
 
+static const char handed_start[] = "started";
+
+static bool hand_over_start(const struct supervisor *s, struct buf *texts)
+{
+	char number[24];
+
+	snprintf(number, sizeof(number), "%" PRIu64, s->view.started);
+	return handover_put(texts, handed_start, slice_str(number));
+}
+
 /* For upgrade.h: all that the next program needs. */
 static bool collect_handover(void *owner, struct handover *h,
 			     struct buf *texts)
@@ -107,7 +119,7 @@ static bool collect_handover(void *owner, struct handover *h,
 	h->pid_fd = s->pid_fd;
 	listen_hand_over(&s->listen, &h->sockets);
 	status_hand_over(s->status, &h->sockets);
-	if (!steer_hand_over(&s->view, texts))
+	if (!steer_hand_over(&s->view, texts) || !hand_over_start(s, texts))
 		return false;
 	h->workers = s->handed;
 	h->worker_count = spawn_hand_over(&s->spawn, s->handed);
@@ -168,10 +180,12 @@ bool supervisor_reopen_logs(struct supervisor *s)
 /* --- the wishes of the control socket -------------------------------------- */
 
 /* A client of the control socket wants us to end. */
-static enum wish wish_drain(void *context, struct buf *words)
+static enum wish wish_drain(void *context, uint64_t ticket,
+			    struct buf *words)
 {
 	struct supervisor *s = context;
 
+	(void)ticket;
 	if (s->phase != PHASE_RUN) {
 		buf_printf(words, "not now: this is phase %s\n",
 			   supervisor_phase_name(s->phase));
@@ -183,29 +197,37 @@ static enum wish wish_drain(void *context, struct buf *words)
 	return WISH_DONE;
 }
 
-static void reload_done(void *context, bool ok, struct slice words)
+static void tell_end(void *context, uint64_t ticket, bool ok,
+		     struct slice words)
 {
-	status_wish_done(context, ok, words);
+	status_wish_done(context, ticket, ok, words);
 }
 
-static enum wish wish_reload(void *context, struct buf *words)
+static enum wish wish_reload(void *context, uint64_t ticket,
+			     struct buf *words)
 {
 	struct supervisor *s = context;
-	const struct reload_wish wish = { reload_done, s->status };
+	const struct reload_wish wish = { tell_end, s->status, ticket };
 
 	if (s->phase != PHASE_RUN) {
 		buf_printf(words, "not now: sekishod is in phase %s\n",
 			   supervisor_phase_name(s->phase));
 		return WISH_REFUSED;
 	}
+	/* Its client would be gone when the new program begins. */
+	if (upgrade_is_under_way(&s->upgrade)) {
+		buf_printf(words, "an upgrade is under way: it reads the settings, too\n");
+		return WISH_REFUSED;
+	}
 	reload_begin(&s->reload, &wish);
 	return WISH_BEGUN;
 }
 
-static enum wish wish_upgrade(void *context, struct buf *words)
+static enum wish wish_upgrade(void *context, uint64_t ticket,
+			      struct buf *words)
 {
 	struct supervisor *s = context;
-	const struct reload_wish wish = { reload_done, s->status };
+	const struct reload_wish wish = { tell_end, s->status, ticket };
 
 	if (s->phase != PHASE_RUN) {
 		buf_printf(words, "not now: sekishod is in phase %s\n",
@@ -216,10 +238,12 @@ static enum wish wish_upgrade(void *context, struct buf *words)
 	return WISH_BEGUN;
 }
 
-static enum wish wish_reopen(void *context, struct buf *words)
+static enum wish wish_reopen(void *context, uint64_t ticket,
+			     struct buf *words)
 {
 	struct supervisor *s = context;
 
+	(void)ticket;
 	if (!supervisor_reopen_logs(s)) {
 		buf_printf(words, "log_file %s could not be opened anew: %s\n",
 			   s->conf->log_file, strerror(errno));
@@ -227,6 +251,19 @@ static enum wish wish_reopen(void *context, struct buf *words)
 	}
 	buf_printf(words, "logs are opened anew\n");
 	return WISH_DONE;
+}
+
+/* Uptime and numbers go together: both go on, or both begin anew. */
+static uint64_t started_at(const struct supervisor *s)
+{
+	uint64_t now = clock_now(), started;
+	struct slice text;
+
+	if (s->numbers_kept &&
+	    handover_get(s->how->handover, handed_start, &text) &&
+	    slice_to_u64(text, now, &started))
+		return started;
+	return now;
 }
 
 bool supervisor_open_status(struct supervisor *s)
@@ -243,9 +280,10 @@ bool supervisor_open_status(struct supervisor *s)
 		.version = s->how->version,
 		.conf_path = s->how->conf_path,
 		.phase = supervisor_phase_name(s->phase),
-		.started = clock_now(),
+		.started = started_at(s),
 		.read_at = clock_now(),
 		.workers_wanted = s->conf->workers_max,
+		.workers_kept = s->limits.max < s->possible,
 		.hooks = { .context = s,
 			   .reload = wish_reload,
 			   .drain = wish_drain,

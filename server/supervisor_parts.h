@@ -53,6 +53,8 @@ struct supervisor {
 	struct handover_worker *handed; /* of the last upgrade that failed */
 	struct probes probes;
 	struct pool_limits limits;
+	unsigned possible; /* workers, as far as machine and settings go */
+	bool numbers_kept; /* the shared memory is that of before */
 	struct pool_memory memory;
 	struct overload overload;
 	int epoll_fd;

@@ -80,6 +80,7 @@ static void set_limits(struct supervisor *s, bool as_root, struct buf *words,
 	limits_raise(&wish);
 	limits_read(&l, as_root);
 	s->limits.max = limits_cap(&l, &wish, words, short_out);
+	s->possible = s->limits.max;
 	supervisor_set_pool(s);
 }
 
@@ -114,6 +115,19 @@ static bool refuse_log_file(const struct conf *c)
 	return false;
 }
 
+/* What the size of the shared memory holds back after an upgrade. */
+static void tell_kept(const struct supervisor *s, const struct board *board)
+{
+	const struct conf *c = s->conf;
+
+	if (s->limits.max < s->possible)
+		log_warn("workers_max = %u takes effect at a restart: %u stay",
+			 c->workers_max, s->limits.max);
+	if (c->history != board_history(board))
+		log_warn("history = %u takes effect at a restart: %u stays",
+			 c->history, board_history(board));
+}
+
 /*
  * Until here all words went to standard error, where somebody waits.  After
  * the rights were given up: as the file will be opened when it is rotated.
@@ -130,6 +144,8 @@ static bool open_log(const struct supervisor *s, const struct priv *priv,
 		return refuse_log_file(c);
 	log_follow(board_log_generation(board));
 	log_start(s);
+	if (s->numbers_kept)
+		tell_kept(s, board);
 	/* It was told when the first of us began. */
 	if (s->how->handover)
 		return true;
@@ -182,19 +198,21 @@ static struct board *adopt_board(struct supervisor *s)
 	if (s->conf->workers_max < s->limits.max)
 		s->limits.max = s->conf->workers_max;
 	supervisor_set_pool(s);
+	s->numbers_kept = true;
 	return board;
 }
 
 static struct board *open_board(struct supervisor *s)
 {
-	unsigned wanted = s->limits.max + OVERLOAD_RESERVE;
 	unsigned taken = slots_taken(s->how->handover);
+	unsigned max = s->limits.max > taken ? s->limits.max : taken;
 	struct board *board = s->how->handover ? adopt_board(s) : NULL;
 	bool fits;
 
 	if (board)
 		return board;
-	board = board_new(wanted > taken ? wanted : taken, s->conf->history);
+	/* No worker of before may lie in a slot of the reserve. */
+	board = board_new(max + OVERLOAD_RESERVE, s->conf->history);
 	if (!board) {
 		log_error("could not make shared memory: %s", strerror(errno));
 		return NULL;

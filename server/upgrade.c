@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,7 @@ static void answer(struct upgrade *u, bool ok, struct slice words)
 
 	u->wish = (struct reload_wish){ 0 };
 	if (wish.done)
-		wish.done(wish.context, ok, words);
+		wish.done(wish.context, wish.ticket, ok, words);
 }
 
 static void log_lines(struct slice words)
@@ -205,13 +206,26 @@ static void become(struct upgrade *u)
 	notify_ready();
 }
 
+/* As -t ends when all is well; any other program may exit with 0, too. */
+static bool says_ok(struct slice said)
+{
+	struct slice line = SLICE_EMPTY;
+
+	while (said.len && slice_split(&said, '\n', &line))
+		;
+	return slice_is(line, "ok");
+}
+
 static void decide(struct upgrade *u)
 {
 	struct slice said = buf_slice(&u->aside.heard);
+	bool is_well = WIFEXITED(u->status) && WEXITSTATUS(u->status) == 0;
 
 	u->silent = u->reaped = false;
-	if (WIFEXITED(u->status) && WEXITSTATUS(u->status) == 0)
+	if (is_well && says_ok(said))
 		become(u);
+	else if (is_well)
+		refuse_words(u, "the new program did not say \"ok\" when it was to check the settings: is it sekishod?");
 	else if (said.len)
 		refuse(u, said);
 	else
@@ -230,7 +244,7 @@ void upgrade_begin(struct upgrade *u, const struct reload_wish *wish)
 	if (upgrade_is_under_way(u)) {
 		log_info("an upgrade is under way already");
 		if (wish)
-			wish->done(wish->context, false,
+			wish->done(wish->context, wish->ticket, false,
 				   SLICE_LIT("an upgrade is under way already\n"));
 		return;
 	}
@@ -244,12 +258,26 @@ void upgrade_forget(struct upgrade *u, const void *context)
 		u->wish = (struct reload_wish){ 0 };
 }
 
+/* It may live on with its output closed, or have left it to a child. */
+static bool is_checking(const struct upgrade *u)
+{
+	return u->pid || u->aside.pid;
+}
+
+/* What was reaped is not killed: its number may be another's by now. */
+static void stop_check(struct upgrade *u)
+{
+	if (u->pid)
+		(void)kill(u->pid, SIGKILL);
+	aside_end(&u->aside, false);
+	u->pid = 0;
+	u->silent = u->reaped = false;
+}
+
 void upgrade_turn(struct upgrade *u, bool may_begin)
 {
-	if (u->aside.pid && clock_now() >= u->aside.deadline) {
-		aside_end(&u->aside, true);
-		u->pid = 0;
-		u->reaped = false;
+	if (is_checking(u) && clock_now() >= u->aside.deadline) {
+		stop_check(u);
 		refuse_words(u, "the new program took too long to check the settings");
 	}
 	if (u->wanted && may_begin)
@@ -260,16 +288,15 @@ void upgrade_turn(struct upgrade *u, bool may_begin)
 
 uint64_t upgrade_until(const struct upgrade *u)
 {
-	return u->aside.pid ? u->aside.deadline : CLOCK_NEVER;
+	return is_checking(u) ? u->aside.deadline : CLOCK_NEVER;
 }
 
 void upgrade_refuse(struct upgrade *u, const char *why)
 {
 	bool under_way = upgrade_is_under_way(u);
 
-	aside_end(&u->aside, true);
-	u->pid = 0;
-	u->wanted = u->silent = u->reaped = false;
+	stop_check(u);
+	u->wanted = false;
 	if (under_way)
 		refuse_words(u, why);
 }

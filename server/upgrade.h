@@ -2,8 +2,8 @@
  * upgrade - another binary goes on in our place, in the same process
  *
  * The binary that lies where ours lay at the start, perhaps a newer one, is
- * first asked to check the settings (-t), aside; only if it says they are
- * good does this process become it.  Sockets, the board, the pid file and the
+ * first asked to check the settings (-t), aside; only if its last line is
+ * "ok", and its exit code 0, does this process become it.  Sockets, the board, the pid file and the
  * workers are kept: see handover.h for how it learns of them.  Whatever
  * fails up to the exec itself, we go on as before.
  */

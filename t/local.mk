@@ -297,6 +297,7 @@ EXTRA_DIST += $(E2E_TESTS) \
 	t/README.md \
 	t/lib/account.py \
 	t/lib/ask.py \
+	t/lib/ask_many.py \
 	t/lib/banned.txt \
 	t/lib/board.py \
 	t/lib/chain.sh \

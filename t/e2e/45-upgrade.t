@@ -17,6 +17,7 @@ cat >"$T/s.conf" <<C
 [server]
 listen = unix:$T/front.sock mode=0666, inet:$PORT@127.0.0.1
 spool_directory = $T/spool
+control = unix:$T/control.sock
 pid_file = $T/pid
 workers_min = 3
 workers_max = 12
@@ -87,16 +88,78 @@ like "with the reason" "$(cat "$SEKISHO_LOG")" 'could not run ".*sekishod"'
 rm "$T/sbin/sekishod"
 kill -USR2 "$main"
 ok "and nothing at all" wait_for 10 refused 3
+printf '#!/bin/sh\nexit 0\n' >"$T/silent"
+put "$T/silent"
+kill -USR2 "$main"
+ok "a program that exits with 0 and says nothing is refused" \
+	wait_for 10 refused 4
+printf '#!/bin/sh\necho ok\necho or not\nexit 0\n' >"$T/other"
+put "$T/other"
+kill -USR2 "$main"
+ok "so is one whose last line is not ok" wait_for 10 refused 5
+like "in words" "$(cat "$SEKISHO_LOG")" 'did not say "ok"'
+
+# ---- everybody hears the end of what it asked for itself
+many() { # FILE REQUEST...
+	timeout 60 python3 "$SRCDIR/t/lib/ask_many.py" "$T/control.sock" "$@" \
+		>"$T/many"
+}
+printf '#!/bin/sh\nuntil [ -e "%s" ]; do sleep 0.02; done\necho not this one\nexit 1\n' \
+	"$T/go" >"$T/slow"
+put "$T/slow"
+ok "several clients ask at the same time" many "$T/go" upgrade upgrade reload
+is "the first is told how its upgrade ended" "$(sed -n 1p "$T/many")" \
+	"1 error not this one"
+is "the second that there is one" "$(sed -n 2p "$T/many")" \
+	"1 error an upgrade is under way already"
+like "a reload that it waits for nothing" "$(sed -n 3p "$T/many")" \
+	'^1 error an upgrade is under way: it reads the settings, too$'
 put "$REAL"
+before=$(lines_of 'settings read again' "$SEKISHO_LOG")
+mapfile -t forty < <(yes reload | head -n 40)
+ok "forty clients ask for a reload" many - "${forty[@]}"
+is "each has one answer, its own or that too many wait" "$(grep -Ec \
+	'^1 (ok settings read again|error too many wait)' "$T/many")" 40
+ok "no more than those above the limit are refused" test \
+	"$(lines_of '^1 ok ' "$T/many")" -ge 16
+GENERATION=$(grep -Eo 'read again, generation [0-9]+' "$SEKISHO_LOG" |
+	tail -n 1 | grep -Eo '[0-9]+$')
+ok "there were fewer reloads than clients" test \
+	$(($(lines_of 'settings read again' "$SEKISHO_LOG") - before)) -lt 40
 echo "nonsense = 1" >>"$T/s.conf"
 kill -USR2 "$main"
-ok "settings that are bad are refused" wait_for 10 refused 4
+ok "settings that are bad are refused" wait_for 10 refused 7
 like "with the problem" "$(cat "$SEKISHO_LOG")" 'unknown key "nonsense"'
 ok "after all that mail passes" one_mail
 sed -i '/nonsense/d' "$T/s.conf"
 kill -HUP "$main"
 ok "a reload works after upgrades, and goes on counting" wait_for 10 in_file \
-	'settings read again, generation 4' "$SEKISHO_LOG"
+	"settings read again, generation $((GENERATION + 1))" "$SEKISHO_LOG"
+
+# ---- what a larger shared memory would need
+begun_at() { # in seconds
+	python3 "$SRCDIR/t/lib/ask.py" "$T/control.sock" json status |
+		python3 -c 'import json, sys
+s = json.load(sys.stdin)["status"]
+print(int(s["time"] - s["uptime"] + 0.5))'
+}
+begun=$(begun_at)
+sed -i 's/^workers_max.*/workers_max = 30\nhistory = 5000/' "$T/s.conf"
+before=$(lines_of ': ready$' "$SEKISHO_LOG")
+kill -USR2 "$main"
+ok "an upgrade with a larger workers_max" \
+	wait_for 20 readies $((before + 1))
+like "tells what stays, and until when" "$(cat "$SEKISHO_LOG")" \
+	'warning: workers_max = 30 takes effect at a restart: 12 stay'
+like "of history, too" "$(cat "$SEKISHO_LOG")" \
+	'warning: history = 5000 takes effect at a restart: [0-9]+ stays'
+SAID=$(python3 "$SRCDIR/t/lib/ask.py" "$T/control.sock" status)
+like "so does status" "$SAID" \
+	'warning +the upgrade kept 12 workers, the settings ask for 30'
+unlike "which does not blame the machine" "$SAID" 'the machine'
+ok "it counts its time from where its numbers began" test \
+	$(($(begun_at) - begun)) -le 1
+sed -i '/^history/d; s/^workers_max.*/workers_max = 12/' "$T/s.conf"
 
 # ---- an address that cannot be opened does not end the service
 cat >"$T/holder.py" <<'P'

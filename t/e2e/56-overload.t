@@ -166,4 +166,27 @@ is "while it drains all are served to their end" "$CROWD_WORD" "mail a 5 c 2"
 crowd_stop
 reap sekishod 0
 is "then it stops by itself" "$STATUS" 0
+
+# ------------------------------------------------- reloads while it lasts
+reload() { # GENERATION
+	kill -HUP "${PID[sekishod]}"
+	wait_for 10 in_file "settings read again, generation $1:" \
+		"$SEKISHO_LOG"
+}
+conf "$T/s.conf" "workers_min = 1" "workers_max = 1" "spare_min = 1" \
+	"spare_max = 1"
+ready
+crowd_start "unix:$T/s.sock" 1
+for n in 2 3 4; do
+	[ $n = 2 ] || ok "a reload under overload" reload $((n - 1))
+	crowd more 1
+	ok "who comes then is answered: session $n" \
+		wait_for 10 crowd_says "answered $n ended 0" count
+done
+crowd_stop
+ok "the reserve leaves when it is over" wait_for 15 workers_are 1
+mta -s "unix:$T/s.sock" "$T/mail.eml"
+is "and mail is served as before" "$MTA_STATUS" 0
+stop_sekishod
+is "all ends well" "$STATUS" 0
 done_testing
