@@ -321,6 +321,10 @@ bool board_failed(struct board *b, unsigned slot, unsigned milter,
 		  enum board_milter_counter kind, uint32_t suspect);
 /* A success; true: the breaker closed by it. */
 bool board_succeeded(struct board *b, unsigned milter);
+/* The lease that began then is given back: see breaker_after_nothing(). */
+void board_learned_nothing(struct board *b, unsigned milter,
+			   const struct breaker_limits *limits,
+			   uint64_t lease);
 /* The supervisor's probe has asked it; see breaker_after_probe(). */
 void board_probed(struct board *b, unsigned milter,
 		  const struct breaker_limits *limits, bool answered);

@@ -93,6 +93,16 @@ void keeper_succeeded(struct member *m)
 	m->lease = 0;
 }
 
+void keeper_let_go(struct member *m)
+{
+	const struct breaker_limits limits = limits_of(m);
+
+	if (m->lease)
+		board_learned_nothing(m->env->board, m->cell, &limits,
+				      m->lease);
+	m->lease = 0;
+}
+
 /* When what is waited for now was begun; CLOCK_NEVER: it may take its time. */
 static uint64_t waits_since(const struct child *c)
 {
