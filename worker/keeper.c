@@ -64,11 +64,17 @@ static uint32_t hash_client(const struct chain *c)
 	return hash ? hash : 1;
 }
 
-/* Has it seen any of the message, and may be what it chokes on? */
-static bool has_content(const struct member *m)
+/*
+ * May what the client said be what it chokes on?  Any word of the envelope may
+ * crash a child; content may also make it slow.
+ */
+static bool may_be_crafted(const struct member *m,
+			   enum board_milter_counter kind)
 {
-	return m->child.link == LINK_OPEN &&
-	       (m->mark.header || m->mark.eoh || m->mark.body || m->mark.eom);
+	if (m->child.link != LINK_OPEN)
+		return false;
+	return kind == MILTER_FAILED_EOF || kind == MILTER_FAILED_PROTOCOL ||
+	       m->mark.header || m->mark.eoh || m->mark.body || m->mark.eom;
 }
 
 void keeper_failed(const struct chain *c, struct member *m,
@@ -76,7 +82,7 @@ void keeper_failed(const struct chain *c, struct member *m,
 {
 	const struct breaker_limits limits = limits_of(m);
 	const struct worker_env *env = m->env;
-	uint32_t suspect = has_content(m) ? hash_client(c) : 0;
+	uint32_t suspect = may_be_crafted(m, kind) ? hash_client(c) : 0;
 
 	if (!board_failed(env->board, env->slot, m->cell, &limits, kind,
 			  suspect))
