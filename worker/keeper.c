@@ -216,23 +216,30 @@ static void give_back(void *context)
 	board_note_released(board_slot(m->env->board, m->env->slot), m->cell);
 }
 
+static bool is_full(const struct member *m, unsigned others)
+{
+	unsigned ignored[CONF_SOCKETS_MAX];
+
+	return board_held(m->env->board, m->cell, ignored) > others;
+}
+
 /*
+ * Looked at before it is noted, so that who waits holds nobody else off.
  * Noted first and counted then: of two that come at the same time at least
  * one sees the other, at worst both do, and try again a little later.
  */
 static bool take(void *context, unsigned socket)
 {
 	struct member *m = context;
-	unsigned ignored[CONF_SOCKETS_MAX];
+	unsigned max = m->conf->connections_max;
 
-	note_held(m, socket);
-	if (!m->conf->connections_max)
-		return true;
-	atomic_thread_fence(memory_order_seq_cst);
-	if (board_held(m->env->board, m->cell, ignored) <=
-	    m->conf->connections_max)
-		return true;
-	give_back(m);
+	if (!max || !is_full(m, max - 1)) {
+		note_held(m, socket);
+		atomic_thread_fence(memory_order_seq_cst);
+		if (!max || !is_full(m, max))
+			return true;
+		give_back(m);
+	}
 	if (!m->child.waits)
 		board_count_milter(m->env->board, m->env->slot, m->cell,
 				   MILTER_WAITS, 1);
