@@ -311,8 +311,8 @@ bool board_is_open(const struct board *b, unsigned milter,
 		   const struct breaker_limits *limits);
 /*
  * A failure; `kind` is kept as its cause (a milter counter MILTER_FAILED_*).
- * After content was sent, suspect is a hash of the client's address, else 0:
- * it counts only when another client's message failed likewise not long ago,
+ * When the client may have caused it (a crash or garbage, or anything after
+ * content was sent), suspect is a hash of its address, else 0: it counts only when another client's message failed likewise not long ago,
  * so that one crafted message cannot switch a scanner off.
  * True: the breaker opened by it.
  */
@@ -321,6 +321,10 @@ bool board_failed(struct board *b, unsigned slot, unsigned milter,
 		  enum board_milter_counter kind, uint32_t suspect);
 /* A success; true: the breaker closed by it. */
 bool board_succeeded(struct board *b, unsigned milter);
+/* The lease that began then is given back: see breaker_after_nothing(). */
+void board_learned_nothing(struct board *b, unsigned milter,
+			   const struct breaker_limits *limits,
+			   uint64_t lease);
 /* The supervisor's probe has asked it; see breaker_after_probe(). */
 void board_probed(struct board *b, unsigned milter,
 		  const struct breaker_limits *limits, bool answered);

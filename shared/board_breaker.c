@@ -98,6 +98,17 @@ bool board_succeeded(struct board *b, unsigned milter)
 	return breaker_of(word).state == BREAKER_TRIAL;
 }
 
+void board_learned_nothing(struct board *b, unsigned milter,
+			   const struct breaker_limits *limits, uint64_t lease)
+{
+	struct board_breaker_cell *cell = cell_of(b, milter);
+	uint64_t word = board_load(&cell->word), next;
+
+	do {
+		next = breaker_after_nothing(word, limits, lease, clock_now());
+	} while (next != word && !swap(cell, &word, next));
+}
+
 void board_probed(struct board *b, unsigned milter,
 		  const struct breaker_limits *limits, bool answered)
 {

@@ -33,6 +33,12 @@ static uint64_t open_at(unsigned score, uint64_t now)
 	return breaker_word((struct breaker){ BREAKER_OPEN, score, now });
 }
 
+/* Since when it has been open, for the pause to be over now. */
+static uint64_t pause_over(const struct breaker_limits *limits, uint64_t now)
+{
+	return now > limits->pause ? now - limits->pause : now;
+}
+
 bool breaker_may_ask(uint64_t word, const struct breaker_limits *limits,
 		     uint64_t now, uint64_t *next_out)
 {
@@ -89,6 +95,17 @@ uint64_t breaker_after_success(uint64_t word, uint64_t now)
 	return breaker_word(b);
 }
 
+uint64_t breaker_after_nothing(uint64_t word,
+			       const struct breaker_limits *limits,
+			       uint64_t lease, uint64_t now)
+{
+	struct breaker b = breaker_of(word);
+
+	if (b.state != BREAKER_TRIAL || b.since != lease)
+		return word;
+	return open_at(b.score, pause_over(limits, now));
+}
+
 uint64_t breaker_after_probe(uint64_t word, const struct breaker_limits *limits,
 			     bool answered, uint64_t now)
 {
@@ -96,7 +113,7 @@ uint64_t breaker_after_probe(uint64_t word, const struct breaker_limits *limits,
 
 	if (b.state != BREAKER_OPEN)
 		return word;
-	b.since = answered && now > limits->pause ? now - limits->pause : now;
+	b.since = answered ? pause_over(limits, now) : now;
 	return breaker_word(b);
 }
 

@@ -5,8 +5,9 @@
  * 1, so that one failure in five is too many; at 4 x `failures` it opens.
  * OPEN: nobody asks it; its failure policy holds at once.  When `pause` has
  * passed since it opened (or since a probe failed), one session gets a lease:
- * TRIAL: that one asks it; success closes, failure opens again.  Nobody need
- * come back: a lease ends after `pause`, and the next session takes another.
+ * TRIAL: that one asks it; success closes, failure opens again, and who has
+ * learned nothing gives the lease back.  Nobody need come back: a lease ends
+ * after `pause`, and the next session takes another.
  *
  * Only the steps from one word to the next stand here.  The word is shared by
  * all workers; the board swaps the new one in and tries again when another
@@ -51,6 +52,13 @@ uint64_t breaker_after_failure(uint64_t word,
 			       const struct breaker_limits *limits,
 			       uint64_t now);
 uint64_t breaker_after_success(uint64_t word, uint64_t now);
+/*
+ * The session whose lease began at `lease` has learned nothing: the next one
+ * may try at once.  The word as it is when the lease is another's by now.
+ */
+uint64_t breaker_after_nothing(uint64_t word,
+			       const struct breaker_limits *limits,
+			       uint64_t lease, uint64_t now);
 /*
  * What the supervisor's probe has seen while it is open: the next session may
  * try at once, or not before another pause.  Otherwise the word as it is.

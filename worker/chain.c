@@ -125,6 +125,7 @@ void chain_end_session(struct chain *c)
 	for (unsigned i = 0; i < c->count; i++) {
 		struct member *m = &c->members[i];
 
+		keeper_let_go(m);
 		child_quit(&m->child, m->in_message);
 		member_forget(m);
 		edits_end(&m->edits);

@@ -20,6 +20,8 @@
 #define READ_SIZE ((size_t)16 * 1024)
 /* A unix listener whose queue is full says so at once: ask again. */
 #define RETRY (10 * CLOCK_MS)
+/* Who waits for its turn looks ever less often: each look reads all slots. */
+#define RETRY_MAX (100 * CLOCK_MS)
 
 void child_init(struct child *c, const struct conf_milter *conf)
 {
@@ -114,9 +116,11 @@ static void give_back(struct child *c)
 /* Workers that wait for the same thing shall not come back together. */
 static enum child_result retry_later(struct child *c)
 {
-	uint64_t now = clock_now();
+	uint64_t now = clock_now(), wait = RETRY;
 
-	c->retry_at = now + RETRY / 2 + now % RETRY;
+	if (c->waits && (now - c->opened_at) / 2 > RETRY)
+		wait = clock_earlier((now - c->opened_at) / 2, RETRY_MAX);
+	c->retry_at = now + wait / 2 + now % wait;
 	return CHILD_OK;
 }
 

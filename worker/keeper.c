@@ -64,11 +64,17 @@ static uint32_t hash_client(const struct chain *c)
 	return hash ? hash : 1;
 }
 
-/* Has it seen any of the message, and may be what it chokes on? */
-static bool has_content(const struct member *m)
+/*
+ * May what the client said be what it chokes on?  Any word of the envelope may
+ * crash a child; content may also make it slow.
+ */
+static bool may_be_crafted(const struct member *m,
+			   enum board_milter_counter kind)
 {
-	return m->child.link == LINK_OPEN &&
-	       (m->mark.header || m->mark.eoh || m->mark.body || m->mark.eom);
+	if (m->child.link != LINK_OPEN)
+		return false;
+	return kind == MILTER_FAILED_EOF || kind == MILTER_FAILED_PROTOCOL ||
+	       m->mark.header || m->mark.eoh || m->mark.body || m->mark.eom;
 }
 
 void keeper_failed(const struct chain *c, struct member *m,
@@ -76,7 +82,7 @@ void keeper_failed(const struct chain *c, struct member *m,
 {
 	const struct breaker_limits limits = limits_of(m);
 	const struct worker_env *env = m->env;
-	uint32_t suspect = has_content(m) ? hash_client(c) : 0;
+	uint32_t suspect = may_be_crafted(m, kind) ? hash_client(c) : 0;
 
 	if (!board_failed(env->board, env->slot, m->cell, &limits, kind,
 			  suspect))
@@ -90,6 +96,16 @@ void keeper_succeeded(struct member *m)
 {
 	if (board_succeeded(m->env->board, m->cell))
 		log_info("child \"%s\": answers again", m->conf->name);
+	m->lease = 0;
+}
+
+void keeper_let_go(struct member *m)
+{
+	const struct breaker_limits limits = limits_of(m);
+
+	if (m->lease)
+		board_learned_nothing(m->env->board, m->cell, &limits,
+				      m->lease);
 	m->lease = 0;
 }
 
@@ -200,23 +216,30 @@ static void give_back(void *context)
 	board_note_released(board_slot(m->env->board, m->env->slot), m->cell);
 }
 
+static bool is_full(const struct member *m, unsigned others)
+{
+	unsigned ignored[CONF_SOCKETS_MAX];
+
+	return board_held(m->env->board, m->cell, ignored) > others;
+}
+
 /*
+ * Looked at before it is noted, so that who waits holds nobody else off.
  * Noted first and counted then: of two that come at the same time at least
  * one sees the other, at worst both do, and try again a little later.
  */
 static bool take(void *context, unsigned socket)
 {
 	struct member *m = context;
-	unsigned ignored[CONF_SOCKETS_MAX];
+	unsigned max = m->conf->connections_max;
 
-	note_held(m, socket);
-	if (!m->conf->connections_max)
-		return true;
-	atomic_thread_fence(memory_order_seq_cst);
-	if (board_held(m->env->board, m->cell, ignored) <=
-	    m->conf->connections_max)
-		return true;
-	give_back(m);
+	if (!max || !is_full(m, max - 1)) {
+		note_held(m, socket);
+		atomic_thread_fence(memory_order_seq_cst);
+		if (!max || !is_full(m, max))
+			return true;
+		give_back(m);
+	}
 	if (!m->child.waits)
 		board_count_milter(m->env->board, m->env->slot, m->cell,
 				   MILTER_WAITS, 1);

@@ -24,6 +24,11 @@ bool keeper_is_left_alone(const struct member *m);
 /* It failed, as count_failure() counts it; before its child is closed. */
 void keeper_failed(const struct chain *c, struct member *m,
 		   enum board_milter_counter kind);
+/*
+ * No more will be learned of it for now: a trial without a last word is the
+ * next session's.
+ */
+void keeper_let_go(struct member *m);
 /* It said a last word, about a message or the connection. */
 void keeper_succeeded(struct member *m);
 

@@ -1,5 +1,7 @@
 #include "worker/member.h"
 
+#include "worker/keeper.h"
+
 bool member_is_enforced(const struct member *m)
 {
 	return m->mode == MODE_ON;
@@ -59,6 +61,7 @@ void member_release(struct member *m)
 {
 	struct child *c = &m->child;
 
+	keeper_let_go(m);
 	if (c->link != LINK_OPEN)
 		return; /* nothing said yet: the next message may use it */
 	if (!child_owes(c) && !buf_len(&c->out)) {

@@ -231,6 +231,18 @@ static void end_in_failure(struct chain *c, struct member *m,
 	m->left = m->view;
 }
 
+/*
+ * A failure that counts has ended its trial by now.  One that was silent until
+ * our own deadline may hang: its lease runs out by itself, lest the next
+ * session wait at once as long.
+ */
+static void end_trial(struct member *m, enum child_result failure)
+{
+	if (failure == CHILD_LATE && !m->child.waits)
+		m->lease = 0;
+	keeper_let_go(m);
+}
+
 void standing_fail(struct chain *c, struct member *m, enum child_result failure)
 {
 	int reason = errno;
@@ -242,6 +254,7 @@ void standing_fail(struct chain *c, struct member *m, enum child_result failure)
 		c->no_space = reason ? reason : ENOMEM;
 	else if (!rejoin && !idle)
 		count_failure(c, m, failure);
+	end_trial(m, failure);
 	child_close(&m->child);
 	member_forget(m);
 	if (idle)

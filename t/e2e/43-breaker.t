@@ -43,31 +43,39 @@ is "breaker_failures = 0: never left alone" \
 
 # ---- a success takes back a quarter of a failure
 start_child odd 'at mail when session 1 do garbage 000000017a
-	at mail when session 6 do garbage 000000017a'
+	at mail when session 2 do garbage 000000017a
+	at mail when session 7 do garbage 000000017a'
 front '' "odd;join=mail;on_failure=accept;breaker_failures=2;breaker_pause=1h"
-sent --sessions 6
+sent --client 'b.example[192.0.2.2]' # the first of two clients: no count yet
+sent --client 'a.example[192.0.2.1]' --sessions 5
+sent --client 'b.example[192.0.2.2]'
 is "one failure in five does no harm" "$(count_of 'left alone')" 0
-is "... both were some" "$(count_of ' odd=failed\(protocol\)@mail')" 2
+is "... all were some" "$(count_of ' odd=failed\(protocol\)@mail')" 3
 
 # ---- one session has the trial, and the others do not wait for it.  Session
-# 1 opens the breaker, 2 is the probe, 3 hangs in its trial.
+# 1 and 2, of two clients, open the breaker, 3 is the probe, 4 hangs in its
+# trial.
 start_child slow 'at mail when session 1 do garbage 000000017a
-	at mail when session 3 do silence'
+	at mail when session 2 do garbage 000000017a
+	at mail when session 4 do silence'
 front 'step_deadline_postfix=40s
 mta_timeout=60s' \
 	"slow;join=mail;on_failure=accept;breaker_failures=1;breaker_pause=40s
 timeout_connect=39s;timeout_command=12s"
-sent
-like "one failure was enough" "$(line)" ' slow=failed\(protocol\)@mail'
+sent --client 'b.example[192.0.2.2]'
+like "one client's failure" "$(line)" ' slow=failed\(protocol\)@mail'
+is "... does not open it" "$(count_of 'left alone')" 0
+sent --client 'a.example[192.0.2.1]'
+like "another's does" "$(line)" ' slow=failed\(protocol\)@mail'
 ok "a probe finds that it negotiates" \
 	wait_for 30 in_file 'milter "slow" negotiates again' "$SEKISHO_LOG"
 start trial "$SEKISHO_MTA" -s "unix:$T/front.sock" -t 60s
-ok "one session tries it" wait_for 20 in_file '^s3 m1 mail' "$T/slow.log"
+ok "one session tries it" wait_for 20 in_file '^s4 m1 mail' "$T/slow.log"
 sent --sessions 3
 is "the others meet the policy at once" "$MTA_STATUS" 0
 like "... as the first line says" "$(line 1)" ' slow=failed\(breaker\)@mail'
 like "... and the last" "$(line 3)" ' slow=failed\(breaker\)@mail'
-is "... nobody else asked it" "$(lines_of '^s[0-9]+ m1 mail' "$T/slow.log")" 2
+is "... nobody else asked it" "$(lines_of '^s[0-9]+ m1 mail' "$T/slow.log")" 3
 ok "... and the trial went on meanwhile" running trial
 ok "it ends as a timeout" \
 	wait_for 40 in_file ' slow=failed\(timeout\)@mail' "$SEKISHO_LOG"
@@ -119,7 +127,8 @@ like "a second client: it is the scanner that fails" "$(line)" \
 
 # ---- a connection that is still open from before leads nowhere either: the
 # MTA's next message on it does not pay for what others have seen
-start_child both 'at mail when session 2 do garbage 000000017a'
+start_child both 'at mail when session 2 do garbage 000000017a
+	at mail when session 3 do garbage 000000017a'
 front '' "both;on_failure=accept;breaker_failures=1;breaker_pause=1h"
 start long "$SEKISHO_MTA" -s "unix:$T/front.sock" -t 60s -c '
 	mail; rcpt; body "t\r\n"; eom; expect continue; wait 4s
@@ -127,7 +136,8 @@ start long "$SEKISHO_MTA" -s "unix:$T/front.sock" -t 60s -c '
 ok "a long session: the first message" \
 	wait_for 10 in_file ' both=continue' "$SEKISHO_LOG"
 kill -STOP "${PID[long]}"
-sent
+sent --client 'b.example[192.0.2.2]'
+sent --client 'a.example[192.0.2.1]'
 like "... another session opens the breaker" "$(line)" \
 	' both=failed\(protocol\)@mail'
 kill -CONT "${PID[long]}"

@@ -14,7 +14,10 @@ static const struct breaker_limits none = { 0, PAUSE };
 #define OPEN(n, at)   { BREAKER_OPEN, n, at }
 #define TRIAL(n, at)  { BREAKER_TRIAL, n, at }
 
-enum step { FAIL, SUCCEED, ANSWERED, SILENT };
+enum step { FAIL, SUCCEED, ANSWERED, SILENT, NOTHING };
+
+/* When the lease of NOTHING began. */
+#define LEASE (NOW - 1000)
 
 /* State x event: the whole table. */
 static const struct {
@@ -45,6 +48,11 @@ static const struct {
 	  TRIAL(20, NOW - 1000) },
 	{ "... and silent", TRIAL(20, NOW - 1000), SILENT,
 	  TRIAL(20, NOW - 1000) },
+	{ "trial without a word", TRIAL(20, LEASE), NOTHING,
+	  OPEN(20, NOW - PAUSE) },
+	{ "... of another by now", TRIAL(20, NOW), NOTHING, TRIAL(20, NOW) },
+	{ "... open by now", OPEN(20, LEASE), NOTHING, OPEN(20, LEASE) },
+	{ "... closed by now", CLOSED(0), NOTHING, CLOSED(0) },
 };
 
 static uint64_t take_step(uint64_t word, enum step step)
@@ -58,6 +66,8 @@ static uint64_t take_step(uint64_t word, enum step step)
 	case SILENT:
 		return breaker_after_probe(word, &limits, step == ANSWERED,
 					   NOW);
+	case NOTHING:
+		return breaker_after_nothing(word, &limits, LEASE, NOW);
 	}
 	return 0;
 }

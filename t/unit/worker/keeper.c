@@ -151,3 +151,59 @@ Test(keeper, one_that_is_down_last)
 	cr_expect(board_socket_is_down(s.env.board, 0, 0, clock_now()),
 		  "by one alone");
 }
+
+/* ---- a trial that ends without a last word is the next session's ---- */
+
+static void begin_trial(void)
+{
+	stand_begin(&s, MTA_POSTFIX);
+	open_breaker();
+	clock_set(STAND_TIME + 60 * CLOCK_S);
+	cr_assert(stand_connect(&s));
+	cr_assert(stand_helo(&s, "h"));
+	cr_assert_neq(s.chain.members[0].lease, 0);
+}
+
+static bool next_may_try(void)
+{
+	const struct breaker_limits limits = { 1, 60 * CLOCK_S };
+
+	return board_may_ask(s.env.board, 0, &limits);
+}
+
+Test(keeper, a_session_that_only_connects_gives_its_trial_back)
+{
+	begin_trial();
+	cr_expect_not(next_may_try(), "while it lasts");
+	chain_end_session(&s.chain);
+	cr_expect(is_open());
+	cr_expect(next_may_try());
+	cr_expect_not(next_may_try(), "and nobody else");
+}
+
+Test(keeper, a_message_taken_back_gives_its_trial_back)
+{
+	begin_trial();
+	cr_assert(stand_mail(&s, "<s>"));
+	cr_assert(stand_rcpt(&s, "<r>"));
+	cr_expect_not(next_may_try(), "while it lasts");
+	stand_end_message(&s);
+	cr_expect(next_may_try());
+}
+
+Test(keeper, released_it_gives_its_trial_back)
+{
+	begin_trial();
+	cr_assert(stand_mail(&s, "<s>"));
+	chain_release(&s.chain, 0);
+	cr_expect(next_may_try());
+}
+
+Test(keeper, a_lease_of_another_is_left_to_it)
+{
+	begin_trial();
+	clock_set(STAND_TIME + 120 * CLOCK_S);
+	cr_assert(next_may_try(), "it ran out");
+	chain_end_session(&s.chain);
+	cr_expect_not(next_may_try());
+}
