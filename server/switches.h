@@ -45,6 +45,8 @@ struct switch_row {
 struct switches {
 	struct switch_row rows[CONF_MILTERS_MAX];
 	unsigned count;
+	/* Why they would not outlive a restart, for people; "": they would. */
+	char unsaved[96];
 };
 
 /* NULL: it is not switched. */
