@@ -49,9 +49,11 @@ struct switches {
 	char unsaved[96];
 };
 
-/* NULL: it is not switched. */
+/* Letters of names compare without case.  NULL: it is not switched. */
 const struct switch_row *switches_find(const struct switches *s,
 				       const char *name);
+/* Adds one in which nothing is set.  NULL: there is no room. */
+struct switch_row *switches_row(struct switches *s, const char *name);
 /* The layer in force; NULL: as the settings say. */
 const struct switch_layer *switch_in_force(const struct switch_row *row);
 
