@@ -4,15 +4,6 @@
 #include "shared/board_bytes.h"
 #include "shared/clock.h"
 
-static uint32_t add_hash(uint32_t hash, const void *bytes, size_t n)
-{
-	const unsigned char *p = bytes;
-
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ p[i]) * 16777619u;
-	return hash;
-}
-
 static uint64_t wall_clock(void)
 {
 	struct timespec t;
@@ -23,11 +14,12 @@ static uint64_t wall_clock(void)
 
 uint32_t board_entry_hash(const struct board_entry *e)
 {
-	uint32_t hash = add_hash(2166136261u, &e->number, sizeof(e->number));
+	uint32_t hash = SLICE_HASH;
 
-	hash = add_hash(hash, &e->at, sizeof(e->at));
-	hash = add_hash(hash, e->queue_id, sizeof(e->queue_id));
-	return add_hash(hash, e->line, e->len);
+	hash = slice_hash(hash, slice_of(&e->number, sizeof(e->number)));
+	hash = slice_hash(hash, slice_of(&e->at, sizeof(e->at)));
+	hash = slice_hash(hash, slice_of(e->queue_id, sizeof(e->queue_id)));
+	return slice_hash(hash, slice_of(e->line, e->len));
 }
 
 void board_remember_line(struct board *b, struct slice queue_id,

@@ -242,10 +242,8 @@ static void put_words(enum log_level level, const char *format, ...)
 /* Warnings are of one kind when they begin alike: the child's name counts. */
 static struct often *often_of(const char *head)
 {
-	uint32_t hash = 2166136261u;
+	uint32_t hash = slice_hash(SLICE_HASH, slice_str(head));
 
-	for (const char *p = head; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * 16777619u;
 	return &state.often[hash % OFTEN_KINDS];
 }
 
