@@ -83,6 +83,18 @@ void log_close(void)
 		closelog();
 }
 
+/* What a file has lost is told where the log goes now. */
+static void tell_lost(void)
+{
+	uint64_t lost = log_file_lost(&state.file);
+
+	state.file.lost = 0;
+	if (lost)
+		log_warn("%llu lines of this process were lost: %s",
+			 (unsigned long long)lost,
+			 strerror(state.file.reason));
+}
+
 bool log_open(enum log_sink sink, const char *program, int facility,
 	      const char *file)
 {
@@ -96,7 +108,10 @@ bool log_open(enum log_sink sink, const char *program, int facility,
 	if (sink == LOG_SINK_SYSLOG)
 		openlog(program, LOG_PID | LOG_NDELAY, facility);
 	state.sink = sink;
-	return sink != LOG_SINK_FILE || log_file_open(&state.file, file);
+	if (sink == LOG_SINK_FILE)
+		return log_file_open(&state.file, file);
+	tell_lost();
+	return true;
 }
 
 static uint32_t generation(void)
