@@ -93,10 +93,15 @@ static bool has_queue_id(const struct board *b, uint64_t number,
 {
 	const struct board_ring_cell *cell =
 		&b->ring[(number - 1) % b->history];
-	char id[sizeof(cell->queue_id)];
 
-	get_text(cell->queue_id, id, sizeof(id));
-	return slice_is(queue_id, id);
+	if (queue_id.len >= sizeof(cell->queue_id))
+		return false;
+	/* From its end: ids of one day begin alike. */
+	for (size_t i = queue_id.len + 1; i-- > 0;)
+		if (__atomic_load_n(&cell->queue_id[i], __ATOMIC_RELAXED) !=
+		    (i < queue_id.len ? queue_id.data[i] : '\0'))
+			return false;
+	return true;
 }
 
 bool board_find_entry(const struct board *b, struct slice queue_id,
