@@ -110,6 +110,12 @@ static void find_warnings(const struct status_view *v, const unsigned *n,
 			 v->limits->max);
 		take(context, text);
 	}
+	if (*v->switches->unsaved) {
+		snprintf(text, sizeof(text),
+			 "state_file could not be written: %s; a restart forgets the switches",
+			 v->switches->unsaved);
+		take(context, text);
+	}
 	if (n[SLOT_RESERVE])
 		take(context, "the reserve answers what no worker has time for");
 	warn_of_milters(v, take, context);

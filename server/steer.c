@@ -62,6 +62,19 @@ static bool sync_directory(const char *path)
 	return ok;
 }
 
+/* A rename would take away whatever stands there, a device too. */
+static bool may_replace(const char *path, const char **why_out)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0) {
+		*why_out = "something else than a file is there";
+		return S_ISREG(st.st_mode);
+	}
+	*why_out = strerror(errno);
+	return errno == ENOENT;
+}
+
 /* Never half of it: a new file takes the place of the old one. */
 static bool replace_file(const char *path, struct slice text)
 {
@@ -87,20 +100,34 @@ static bool replace_file(const char *path, struct slice text)
 	return ok && sync_directory(path);
 }
 
-static void save(const struct status_view *v, const struct moment *m,
-		 struct buf *words)
+/* NULL: written. */
+static const char *write_file(const struct status_view *v,
+			      const struct moment *m)
 {
-	const char *path = v->conf->state_file, *why = NULL;
+	const char *path = v->conf->state_file, *why;
 	struct buf text;
 
-	if (!*path)
-		return;
+	if (!may_replace(path, &why))
+		return why;
 	buf_init(&text, FILE_CEILING);
 	if (!switches_print(v->switches, m, &text))
 		why = "too many switches";
 	else if (!replace_file(path, buf_slice(&text)))
 		why = strerror(errno);
+	else
+		why = NULL;
 	buf_deinit(&text);
+	return why;
+}
+
+static void save(const struct status_view *v, const struct moment *m,
+		 struct buf *words)
+{
+	const char *path = v->conf->state_file;
+	const char *why = *path ? write_file(v, m) : NULL;
+
+	snprintf(v->switches->unsaved, sizeof(v->switches->unsaved), "%s",
+		 why ? why : "");
 	if (!why)
 		return;
 	log_error("state_file %s could not be written: %s", path, why);
@@ -138,6 +165,17 @@ static bool read_file(const char *path, struct buf *text)
 	return r == IO_EOF || r == IO_OK;
 }
 
+static void settle(const struct status_view *v)
+{
+	struct buf words;
+
+	buf_init(&words, FILE_CEILING);
+	if (switches_settle(v->switches, v->conf, &words))
+		warn_lines("", &words);
+	buf_deinit(&words);
+	set_board(v);
+}
+
 void steer_load(const struct status_view *v)
 {
 	const char *path = v->conf->state_file;
@@ -156,10 +194,15 @@ void steer_load(const struct status_view *v)
 	} else if (errno != ENOENT) {
 		log_warn("%scould not be read: %s; milters are as the settings say",
 			 before, strerror(errno));
+		snprintf(v->switches->unsaved, sizeof(v->switches->unsaved),
+			 "it could not be read");
 	}
 	buf_deinit(&text);
 	buf_deinit(&words);
-	steer_settle(v);
+	if (*v->switches->unsaved)
+		settle(v); /* what cannot be read is not written over */
+	else
+		steer_settle(v);
 	for (unsigned i = 0; i < v->switches->count; i++) {
 		struct buf line;
 
@@ -175,15 +218,10 @@ void steer_load(const struct status_view *v)
 void steer_settle(const struct status_view *v)
 {
 	struct moment m = moment_now();
-	struct buf words;
 
-	buf_init(&words, FILE_CEILING);
-	if (switches_settle(v->switches, v->conf, &words)) {
-		warn_lines("", &words);
-		save(v, &m, NULL);
-	}
-	buf_deinit(&words);
-	set_board(v);
+	settle(v);
+	/* Also when nothing is new: better told now than when it is needed. */
+	save(v, &m, NULL);
 }
 
 /* ---- upgrades ---- */

@@ -2,8 +2,9 @@
  * steer - carries switches over to the board, to the log and to state_file
  *
  * What `switches` decides takes effect here.  A file that cannot be written
- * is told and the switch is in force all the same; one that cannot be read
- * leaves the milters as the settings say, with a warning.
+ * is told, in the status too, and the switch is in force all the same; one
+ * that cannot be read leaves the milters as the settings say, with a warning.
+ * What stands at its path and is no file is left alone.
  */
 #ifndef SERVER_STEER_H
 #define SERVER_STEER_H
@@ -21,7 +22,10 @@
  */
 void steer_change(const struct status_view *v, const struct switch_wish *w,
 		  const struct peer *from, struct buf *words);
-/* New settings or cells: drops what they make void, sets the board. */
+/*
+ * New settings or cells: drops what they make void, sets the board, writes
+ * state_file, so that one that cannot be written is told at once.
+ */
 void steer_settle(const struct status_view *v);
 /* At start, before the first worker: what state_file has kept. */
 void steer_load(const struct status_view *v);

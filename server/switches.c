@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "shared/clock.h"
@@ -32,19 +33,11 @@ void moment_print(uint64_t wall, char text_out[MOMENT_TEXT])
 		snprintf(text_out, MOMENT_TEXT, "?");
 }
 
-static struct switch_row *find(struct switches *s, const char *name)
-{
-	for (unsigned i = 0; i < s->count; i++)
-		if (strcmp(s->rows[i].name, name) == 0)
-			return &s->rows[i];
-	return NULL;
-}
-
 const struct switch_row *switches_find(const struct switches *s,
 				       const char *name)
 {
 	for (unsigned i = 0; i < s->count; i++)
-		if (strcmp(s->rows[i].name, name) == 0)
+		if (strcasecmp(s->rows[i].name, name) == 0)
 			return &s->rows[i];
 	return NULL;
 }
@@ -71,12 +64,15 @@ static void tidy(struct switches *s, struct switch_row *row)
 		*row = s->rows[--s->count];
 }
 
-static struct switch_row *find_or_add(struct switches *s, const char *name)
+struct switch_row *switches_row(struct switches *s, const char *name)
 {
-	struct switch_row *row = find(s, name);
+	const struct switch_row *known = switches_find(s, name);
+	struct switch_row *row;
 
-	if (row || s->count == CONF_MILTERS_MAX)
-		return row;
+	if (known)
+		return &s->rows[known - s->rows];
+	if (s->count == CONF_MILTERS_MAX)
+		return NULL;
 	row = &s->rows[s->count++];
 	*row = (struct switch_row){ 0 };
 	snprintf(row->name, sizeof(row->name), "%s", name);
@@ -131,7 +127,7 @@ static bool set_standing(struct switch_row *row, const struct switch_wish *w,
 bool switches_set(struct switches *s, const struct switch_wish *w,
 		  const struct moment *m)
 {
-	struct switch_row *row = find_or_add(s, w->milter->name);
+	struct switch_row *row = switches_row(s, w->milter->name);
 	bool changes;
 
 	if (!row)
@@ -172,7 +168,7 @@ static const struct conf_milter *milter_of(const struct conf *conf,
 					   const char *name)
 {
 	for (size_t i = 0; i < conf->milter_count; i++)
-		if (strcmp(conf->milters[i].name, name) == 0)
+		if (strcasecmp(conf->milters[i].name, name) == 0)
 			return &conf->milters[i];
 	return NULL;
 }
@@ -204,6 +200,8 @@ bool switches_settle(struct switches *s, const struct conf *conf,
 		struct switch_row *row = &s->rows[i];
 		const struct conf_milter *m = milter_of(conf, row->name);
 
+		if (m) /* as it is spelt now */
+			snprintf(row->name, sizeof(row->name), "%s", m->name);
 		if (m && !drop_covered(row, m))
 			continue;
 		any = true;

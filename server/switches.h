@@ -45,11 +45,15 @@ struct switch_row {
 struct switches {
 	struct switch_row rows[CONF_MILTERS_MAX];
 	unsigned count;
+	/* Why they would not outlive a restart, for people; "": they would. */
+	char unsaved[96];
 };
 
-/* NULL: it is not switched. */
+/* Letters of names compare without case.  NULL: it is not switched. */
 const struct switch_row *switches_find(const struct switches *s,
 				       const char *name);
+/* Adds one in which nothing is set.  NULL: there is no room. */
+struct switch_row *switches_row(struct switches *s, const char *name);
 /* The layer in force; NULL: as the settings say. */
 const struct switch_layer *switch_in_force(const struct switch_row *row);
 

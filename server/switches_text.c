@@ -155,21 +155,6 @@ static bool read_line(struct slice text, struct line *l)
 	return *l->name && *l->layer.user && l->layer.at && read_mode(l);
 }
 
-static struct switch_row *row_of(struct switches *s, const char *name)
-{
-	struct switch_row *row;
-
-	for (unsigned i = 0; i < s->count; i++)
-		if (strcmp(s->rows[i].name, name) == 0)
-			return &s->rows[i];
-	if (s->count == CONF_MILTERS_MAX)
-		return NULL;
-	row = &s->rows[s->count++];
-	*row = (struct switch_row){ 0 };
-	snprintf(row->name, sizeof(row->name), "%s", name);
-	return row;
-}
-
 static void take_line(struct switches *s, const struct line *l,
 		      const struct moment *m, struct buf *words)
 {
@@ -181,7 +166,7 @@ static void take_line(struct switches *s, const struct line *l,
 			   l->name, l->mode);
 		return;
 	}
-	row = row_of(s, l->name);
+	row = switches_row(s, l->name);
 	if (!row) {
 		buf_printf(words, "milter %s: too many switches\n", l->name);
 		return;

@@ -1,9 +1,9 @@
 /*
  * board_layout - the bytes of the two memfds of the board
  *
- * For board.c, board_read.c and their test only; everybody else goes through
- * board.h.  What is asserted here is written down in doc/board.md; change
- * both and BOARD_VERSION together.
+ * For board.c, the board_*.c files and their test only; everybody else goes
+ * through board.h.  What is asserted here is written down in doc/board.md;
+ * change both and BOARD_VERSION together.
  */
 #ifndef SHARED_BOARD_LAYOUT_H
 #define SHARED_BOARD_LAYOUT_H

@@ -4,15 +4,6 @@
 #include "shared/board_bytes.h"
 #include "shared/clock.h"
 
-static uint32_t add_hash(uint32_t hash, const void *bytes, size_t n)
-{
-	const unsigned char *p = bytes;
-
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ p[i]) * 16777619u;
-	return hash;
-}
-
 static uint64_t wall_clock(void)
 {
 	struct timespec t;
@@ -23,11 +14,12 @@ static uint64_t wall_clock(void)
 
 uint32_t board_entry_hash(const struct board_entry *e)
 {
-	uint32_t hash = add_hash(2166136261u, &e->number, sizeof(e->number));
+	uint32_t hash = SLICE_HASH;
 
-	hash = add_hash(hash, &e->at, sizeof(e->at));
-	hash = add_hash(hash, e->queue_id, sizeof(e->queue_id));
-	return add_hash(hash, e->line, e->len);
+	hash = slice_hash(hash, slice_of(&e->number, sizeof(e->number)));
+	hash = slice_hash(hash, slice_of(&e->at, sizeof(e->at)));
+	hash = slice_hash(hash, slice_of(e->queue_id, sizeof(e->queue_id)));
+	return slice_hash(hash, slice_of(e->line, e->len));
 }
 
 void board_remember_line(struct board *b, struct slice queue_id,
@@ -101,10 +93,15 @@ static bool has_queue_id(const struct board *b, uint64_t number,
 {
 	const struct board_ring_cell *cell =
 		&b->ring[(number - 1) % b->history];
-	char id[sizeof(cell->queue_id)];
 
-	get_text(cell->queue_id, id, sizeof(id));
-	return slice_is(queue_id, id);
+	if (queue_id.len >= sizeof(cell->queue_id))
+		return false;
+	/* From its end: ids of one day begin alike. */
+	for (size_t i = queue_id.len + 1; i-- > 0;)
+		if (__atomic_load_n(&cell->queue_id[i], __ATOMIC_RELAXED) !=
+		    (i < queue_id.len ? queue_id.data[i] : '\0'))
+			return false;
+	return true;
 }
 
 bool board_find_entry(const struct board *b, struct slice queue_id,

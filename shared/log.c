@@ -83,6 +83,18 @@ void log_close(void)
 		closelog();
 }
 
+/* What a file has lost is told where the log goes now. */
+static void tell_lost(void)
+{
+	uint64_t lost = log_file_lost(&state.file);
+
+	state.file.lost = 0;
+	if (lost)
+		log_warn("%llu lines of this process were lost: %s",
+			 (unsigned long long)lost,
+			 strerror(state.file.reason));
+}
+
 bool log_open(enum log_sink sink, const char *program, int facility,
 	      const char *file)
 {
@@ -96,7 +108,10 @@ bool log_open(enum log_sink sink, const char *program, int facility,
 	if (sink == LOG_SINK_SYSLOG)
 		openlog(program, LOG_PID | LOG_NDELAY, facility);
 	state.sink = sink;
-	return sink != LOG_SINK_FILE || log_file_open(&state.file, file);
+	if (sink == LOG_SINK_FILE)
+		return log_file_open(&state.file, file);
+	tell_lost();
+	return true;
 }
 
 static uint32_t generation(void)
@@ -242,10 +257,8 @@ static void put_words(enum log_level level, const char *format, ...)
 /* Warnings are of one kind when they begin alike: the child's name counts. */
 static struct often *often_of(const char *head)
 {
-	uint32_t hash = 2166136261u;
+	uint32_t hash = slice_hash(SLICE_HASH, slice_str(head));
 
-	for (const char *p = head; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * 16777619u;
 	return &state.often[hash % OFTEN_KINDS];
 }
 

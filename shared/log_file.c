@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +17,25 @@
 #define WHOLE_MAX 8400
 #define FILE_MODE 0640
 #define TRY_AGAIN (1 * CLOCK_S)
+
+/*
+ * The last write ended within a line.  Workers share the file, so they share
+ * this: the one that finds room again is seldom the one that found none.
+ */
+static _Atomic bool torn_alone;
+static _Atomic bool *torn = &torn_alone;
+
+static void share_torn(void)
+{
+	void *page;
+
+	if (torn != &torn_alone)
+		return;
+	page = mmap(NULL, sizeof(*torn), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (page != MAP_FAILED)
+		torn = page;
+}
 
 /*
  * Non-blocking for what is no plain file: a pipe whose reader sleeps loses
@@ -34,9 +55,18 @@ static int open_path(const char *path)
 	return fd;
 }
 
+uint64_t log_file_lost(const struct log_file *f)
+{
+	return f->owner == getpid() ? f->lost : 0;
+}
+
 bool log_file_open(struct log_file *f, const char *path)
 {
-	*f = (struct log_file){ .fd = -1 };
+	*f = (struct log_file){ .fd = -1,
+				.lost = f->lost,
+				.reason = f->reason,
+				.owner = f->owner };
+	share_torn();
 	snprintf(f->path, sizeof(f->path), "%s", path);
 	f->fd = open_path(f->path);
 	return f->fd >= 0;
@@ -56,7 +86,6 @@ bool log_file_reopen(struct log_file *f)
 	/* Under the old number: it lies where no worker closes it. */
 	ok = dup3(fd, f->fd, O_CLOEXEC) >= 0;
 	close(fd);
-	f->torn = f->torn && !ok;
 	return ok;
 }
 
@@ -85,14 +114,16 @@ static void print_time(char *out, size_t size)
 
 static bool lose(struct log_file *f, int reason)
 {
-	f->lost++;
+	f->lost = log_file_lost(f) + 1;
 	f->reason = reason;
+	f->owner = getpid();
 	return false;
 }
 
 static bool write_line(struct log_file *f, const char *program,
 		       const char *text)
 {
+	bool mends = atomic_exchange(torn, false);
 	char whole[WHOLE_MAX], when[80];
 	ssize_t n;
 	int len;
@@ -100,10 +131,12 @@ static bool write_line(struct log_file *f, const char *program,
 	print_time(when, sizeof(when));
 	/* What a full disk has cut in the middle shall not grow on. */
 	len = snprintf(whole, sizeof(whole), "%s%s %s[%d]: %s\n",
-		       f->torn ? "\n" : "", when, program, (int)getpid(),
+		       mends ? "\n" : "", when, program, (int)getpid(),
 		       text);
-	if (len < 0)
+	if (len < 0) {
+		atomic_store(torn, mends);
 		return lose(f, EINVAL);
+	}
 	if ((size_t)len >= sizeof(whole)) {
 		len = sizeof(whole) - 1;
 		whole[len - 1] = '\n';
@@ -111,15 +144,16 @@ static bool write_line(struct log_file *f, const char *program,
 	do {
 		n = write(f->fd, whole, (size_t)len);
 	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return lose(f, errno);
-	f->torn = n < len;
-	return f->torn ? lose(f, ENOSPC) : true;
+	if (n == len)
+		return true;
+	if (n > 0 || mends)
+		atomic_store(torn, true);
+	return lose(f, n < 0 ? errno : ENOSPC);
 }
 
 static bool tell_lost(struct log_file *f, const char *program)
 {
-	uint64_t lost = f->lost;
+	uint64_t lost = log_file_lost(f);
 	char text[200];
 
 	if (!lost)

@@ -96,6 +96,13 @@ bool slice_split(struct slice *rest, char c, struct slice *part_out)
 	return true;
 }
 
+uint32_t slice_hash(uint32_t hash, struct slice a)
+{
+	for (size_t i = 0; i < a.len; i++)
+		hash = (hash ^ (unsigned char)a.data[i]) * 16777619u;
+	return hash;
+}
+
 bool slice_to_u64(struct slice a, uint64_t max, uint64_t *number_out)
 {
 	uint64_t n = 0;

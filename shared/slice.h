@@ -62,6 +62,12 @@ struct slice slice_trim(struct slice a);
  * is still given once.
  */
 bool slice_split(struct slice *rest, char c, struct slice *part_out);
+/*
+ * FNV-1a of 32 bits, on from `hash`, which begins with SLICE_HASH.  The same
+ * on every machine and in every version: percentages depend on it.
+ */
+#define SLICE_HASH 2166136261u
+uint32_t slice_hash(uint32_t hash, struct slice a);
 /* Digits only, whole slice, no overflow past max; false otherwise. */
 bool slice_to_u64(struct slice a, uint64_t max, uint64_t *number_out);
 

@@ -16,27 +16,18 @@ bool choose_is_for_connection(const struct member *m)
 	return m->conf->join <= STAGE_HELO;
 }
 
-uint32_t choose_hash(uint32_t hash, const void *bytes, size_t n)
-{
-	const unsigned char *p = bytes;
-
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ p[i]) * 16777619u;
-	return hash;
-}
-
 /*
  * By milter and client network (/24 or /64), so that a retry, which often
  * comes from a neighbour, meets the same.
  */
 static unsigned percentile(const struct chain *c, const struct member *m)
 {
-	uint32_t hash = choose_hash(CHOOSE_HASH, m->conf->name,
-				    strlen(m->conf->name));
+	uint32_t hash = slice_hash(SLICE_HASH, slice_str(m->conf->name));
 	struct ip ip;
 
 	if (ip_parse(c->journal->connect.address, &ip))
-		hash = choose_hash(hash, ip.bytes, ip.is_v6 ? 8 : 3);
+		hash = slice_hash(hash,
+				  slice_of(ip.bytes, ip.is_v6 ? 8 : 3));
 	/* The low bits of so short a hash are not mixed well. */
 	return (hash ^ hash >> 15) % 100;
 }

@@ -43,8 +43,4 @@ bool choose_is_mixed(struct chain *c);
  */
 enum conf_mode choose_mode(const struct chain *c, const struct member *m);
 
-/* FNV-1a: begins with CHOOSE_HASH, one byte after the other. */
-#define CHOOSE_HASH 2166136261u
-uint32_t choose_hash(uint32_t hash, const void *bytes, size_t n);
-
 #endif

@@ -58,9 +58,10 @@ static uint32_t hash_client(const struct chain *c)
 	struct ip ip;
 
 	if (ip_parse(address, &ip))
-		hash = choose_hash(CHOOSE_HASH, ip.bytes, ip.is_v6 ? 8 : 4);
+		hash = slice_hash(SLICE_HASH,
+				  slice_of(ip.bytes, ip.is_v6 ? 8 : 4));
 	else
-		hash = choose_hash(CHOOSE_HASH, address.data, address.len);
+		hash = slice_hash(SLICE_HASH, address);
 	return hash ? hash : 1;
 }
 

@@ -115,7 +115,26 @@ like "and told that it will not last" "$ANSWER" \
 	'warning: state_file .* could not be written'
 is "it holds" "$(row no)" on
 like "the log has it too" "$(cat "$SEKISHO_LOG")" 'error: state_file .* could not'
+ask status status
+like "and the status" "$ANSWER" \
+	'^warning +state_file could not be written: something else than a file'
+ok "what is in the way stays" test -d "$T/state/in-the-way"
 rm -rf "$T/state"
+mkfifo "$T/state"
+ok "switched, with a pipe in its place" ask control off no
+like "which is told" "$ANSWER" 'could not be written: something else'
+ok "the pipe is left alone" test -p "$T/state"
+rm "$T/state"
+ok "with nothing in the way" ask control on no
+ok "the file is there again" test -f "$T/state"
+ask status status
+unlike "and the warning is gone" "$ANSWER" 'state_file'
+front "status=unix:$T/status.sock;state_file=$T/nowhere/state" plain
+like "no folder for it: the log tells at the start" "$(cat "$SEKISHO_LOG")" \
+	'error: state_file .*/nowhere/state could not be written: No such file'
+ask status json status
+like "and the status as JSON" "$ANSWER" \
+	'"warnings":\["state_file could not be written: No such file'
 
 # ------------------------------------------------------------------ under load
 rm -f "$T/no.log" "$T/plain.log"

@@ -138,6 +138,31 @@ Test(switches, new_settings)
 	buf_deinit(&words);
 }
 
+/* A reload may spell a milter in another way: it is the same one. */
+Test(switches, names_compare_without_case)
+{
+	struct buf words;
+
+	buf_init(&words, 4096);
+	cr_expect(set(0, "off", 0));
+	conf.milters[0].name = "Spam";
+	cr_expect_not(switches_settle(&s, &conf, &words));
+	cr_expect_eq(buf_len(&words), 0);
+	IS(0, "off");
+	cr_expect_str_eq(s.rows[0].name, "Spam");
+	cr_expect(set(0, "evaluate", 0));
+	switches_parse(
+		&s,
+		SLICE_LIT(
+			"milter=SPAM mode=percent percent=5 uid=7 user=ann at=2026-11-28T19:22:10Z"),
+		&start, &words);
+	cr_expect_eq(s.count, 1);
+	IS(0, "percent 5");
+	cr_expect(set(0, NULL, 0));
+	cr_expect_eq(s.count, 0);
+	buf_deinit(&words);
+}
+
 Test(switches, text_and_back)
 {
 	struct moment m = later(20 * CLOCK_S);

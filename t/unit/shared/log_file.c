@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -168,4 +169,42 @@ Test(log_file, a_line_cut_in_the_middle_is_lost_alone)
 	cr_expect_eq(text[30], '\n');
 	cr_expect_not_null(strstr(text, "2 lines of this process were lost"));
 	cr_expect_not_null(strstr(text, ": a line\n"));
+}
+
+/* One process cuts its line, another finds room again. */
+Test(log_file, a_line_cut_by_another_process_is_ended)
+{
+	struct rlimit r;
+	pid_t pid;
+	int status;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	cr_assert(log_file_open(&file, path));
+	pid = fork();
+	cr_assert_geq(pid, 0);
+	if (pid == 0) {
+		getrlimit(RLIMIT_FSIZE, &r);
+		r.rlim_cur = 30;
+		setrlimit(RLIMIT_FSIZE, &r);
+		write_lines(2);
+		_exit(file.lost == 2 ? 0 : 1);
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_expect_eq(status, 0);
+	write_lines(2);
+	read_all(path);
+	cr_expect_eq(text[30], '\n');
+	cr_expect_neq(text[31], '\n');
+	cr_expect_null(strstr(text, "\n\n"), "ended once");
+}
+
+Test(log_file, what_was_lost_is_told_in_the_next_file)
+{
+	cr_assert(log_file_open(&file, "/dev/full"));
+	write_lines(3);
+	log_file_close(&file);
+	cr_assert(log_file_open(&file, path));
+	write_lines(1);
+	cr_expect_not_null(strstr(read_all(path),
+				  "warning: 3 lines of this process were lost: No space left on device\n"));
 }

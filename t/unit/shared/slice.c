@@ -45,6 +45,17 @@ Test(slice, comparisons)
 	cr_assert(slice_is_case(SLICE_LIT("AbC"), "aBc"));
 }
 
+/* The values published for FNV-1a. */
+Test(slice, hash)
+{
+	cr_expect_eq(slice_hash(SLICE_HASH, SLICE_EMPTY), 0x811c9dc5u);
+	cr_expect_eq(slice_hash(SLICE_HASH, SLICE_LIT("a")), 0xe40c292cu);
+	cr_expect_eq(slice_hash(SLICE_HASH, SLICE_LIT("foobar")), 0xbf9cf968u);
+	cr_expect_eq(slice_hash(slice_hash(SLICE_HASH, SLICE_LIT("foo")),
+				SLICE_LIT("bar")),
+		     0xbf9cf968u);
+}
+
 Test(slice, beginnings_never_read_past_the_end)
 {
 	struct page_end page;
