@@ -75,7 +75,7 @@ Test(conf, words_of_the_log_are_names_elsewhere)
 
 	good(&r, MILTER "[milter time2]\nsocket = unix:/x\n"
 			"[milter a-by]\nsocket = unix:/y\n"
-			"[rule verdict]\naction = accept\n");
+			"[rule verdict]\nwhen = true\naction = accept\n");
 	cr_expect_eq(r.conf->milter_count, 3);
 	done(&r);
 }
