@@ -45,15 +45,33 @@ static bool read_change(const struct request *r, struct change *c)
 	return request_duration(r, is_percent ? 3 : 2, "for", &c->time);
 }
 
+/* Which word it is, as far as they stand where they should. */
 static enum told say_usage(const struct ask *a)
 {
-	struct slice word = request_word(&a->request, 0);
+	const struct request *r = &a->request;
+	struct slice word = request_word(r, 0);
+	bool is_percent = slice_is(word, "percent");
+	unsigned at = is_percent ? 3 : 2;
+	struct slice share = slice_head(request_word(r, 2), 80);
+	unsigned percent;
 
-	return answer_refuse(a,
-			     slice_is(word, "percent") ?
-				     "not understood: %.*s NAME N [for DURATION], for example %.*s spam 5 for 2h" :
-				     "not understood: %.*s NAME [for DURATION], for example %.*s spam for 15m",
-			     SLICE_ARG(word), SLICE_ARG(word));
+	if (is_percent && share.len && !read_percent(share, &percent))
+		return answer_refuse(
+			a, "\"%.*s\": percent: a whole number from 0 to 100",
+			SLICE_ARG(share));
+	if (r->count == at + 2 && slice_is(request_word(r, at), "for"))
+		return answer_refuse(
+			a,
+			"\"%.*s\": a time is a whole number above 0 and s, m, "
+			"h or d, for example 15m",
+			SLICE_ARG(slice_head(request_word(r, at + 1), 80)));
+	return answer_refuse(
+		a,
+		is_percent ? "not understood: %.*s NAME N [for DURATION], for "
+			     "example %.*s spam 5 for 2h" :
+			     "not understood: %.*s NAME [for DURATION], for "
+			     "example %.*s spam for 15m",
+		SLICE_ARG(word), SLICE_ARG(word));
 }
 
 enum told answer_switch(const struct ask *a)

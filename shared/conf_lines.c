@@ -295,6 +295,43 @@ static bool name_bytes_ok(struct slice name)
 	return true;
 }
 
+/*
+ * The line about a message tells of a milter as NAME=..., between words of
+ * its own: a milter of that name would be taken for one.
+ */
+static bool is_log_word(struct slice name)
+{
+	static const char *const words[] = {
+		"by",	 "client",	   "edits",	 "from",  "messages",
+		"nrcpt", "passed_without", "quarantine", "rcpt",  "reply",
+		"rule",	 "sekisho",	   "size",	 "stage", "time",
+		"to",	 "verdict",
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (slice_is_case(name, words[i]))
+			return true;
+	return false;
+}
+
+/* Where it is written but in settings: the log and command lines. */
+static bool milter_name_ok(struct reader_state *r, struct slice name)
+{
+	if (name.data[0] == '-')
+		PROBLEM(r,
+			"bad milter name \"%.*s\": it would be taken for an "
+			"option",
+			SLICE_ARG(name));
+	else if (is_log_word(name))
+		PROBLEM(r,
+			"bad milter name \"%.*s\": this is a word of the "
+			"log",
+			SLICE_ARG(name));
+	else
+		return true;
+	return false;
+}
+
 static bool name_ok(struct reader_state *r, struct slice name)
 {
 	const char *kind = conf_word_of(conf_section_words, (int)r->section);
@@ -313,7 +350,7 @@ static bool name_ok(struct reader_state *r, struct slice name)
 		PROBLEM(r, "bad %s name \"%.*s\": letters, digits and "
 			". _ - @ only", kind, SLICE_ARG(name));
 	} else {
-		return true;
+		return r->section != CONF_MILTER || milter_name_ok(r, name);
 	}
 	return false;
 }

@@ -103,24 +103,30 @@ static int open_address(struct ctl_client *c, const char *address, bool changes)
 		return CTL_USAGE;
 	}
 	reason = try_endpoint(c, &e);
-	if (reason)
+	if (reason && !c->is_quiet)
 		ctl_say("could not reach the server at \"%s\": %s", c->where,
 			why_not(reason, changes));
 	return reason ? CTL_UNREACHABLE : CTL_OK;
 }
 
-static void say_unreached(const struct ctl_client *c, const char *conf,
-			  const struct ctl_find *found, bool changes,
-			  int reason)
+/* The one that is told of: the first unix socket, or the first of all. */
+struct missed {
+	int reason; /* 0: there was none */
+	bool is_unix;
+	char where[CTL_CLIENT_WHERE];
+};
+
+static void say_unreached(const struct missed *m, const char *conf,
+			  const struct ctl_find *found, bool changes)
 {
 	if (found->unread)
 		ctl_say("could not read the settings \"%s\": %s; tried the "
 			"usual socket",
 			conf, found->unread);
-	if (reason)
+	if (m->reason)
 		ctl_say("could not reach the server at \"%s\": %s "
 			"(settings: \"%s\")",
-			c->where, why_not(reason, changes), conf);
+			m->where, why_not(m->reason, changes), conf);
 	else
 		ctl_say("the settings \"%s\" name no %s socket: set \"%s\" in "
 			"[server] and start the server again, or give its "
@@ -129,19 +135,28 @@ static void say_unreached(const struct ctl_client *c, const char *conf,
 			changes ? "control" : "status");
 }
 
-static int try_list(struct ctl_client *c, struct conf_listeners *list,
-		    int reason)
+static void try_list(struct ctl_client *c, struct conf_listeners *list,
+		     struct missed *m)
 {
-	for (size_t i = 0; c->fd < 0 && i < list->count; i++)
-		reason = try_endpoint(c, &list->at[i].endpoint);
-	return reason;
+	for (size_t i = 0; c->fd < 0 && i < list->count; i++) {
+		struct endpoint *e = &list->at[i].endpoint;
+		bool is_unix = e->kind == ENDPOINT_UNIX;
+		int reason = try_endpoint(c, e);
+
+		if (!reason || (m->reason && (m->is_unix || !is_unix)))
+			continue;
+		m->reason = reason;
+		m->is_unix = is_unix;
+		memcpy(m->where, c->where, sizeof(m->where));
+	}
 }
 
 static int open_from_conf(struct ctl_client *c, const char *conf, bool changes)
 {
 	struct ctl_find *found;
 	struct arena arena;
-	int reason = 0, status = CTL_UNREACHABLE;
+	struct missed m = { 0 };
+	int status = CTL_UNREACHABLE;
 
 	arena_init(&arena, CTL_CONF_CEILING);
 	found = arena_take(&arena, sizeof(*found));
@@ -151,13 +166,13 @@ static int open_from_conf(struct ctl_client *c, const char *conf, bool changes)
 	}
 	/* The control socket answers everything, but not everybody may. */
 	if (!changes)
-		reason = try_list(c, &found->status, reason);
+		try_list(c, &found->status, &m);
 	if (c->fd < 0 && (changes || !found->status.count))
-		reason = try_list(c, &found->control, reason);
+		try_list(c, &found->control, &m);
 	if (c->fd >= 0)
 		status = CTL_OK;
-	else
-		say_unreached(c, conf, found, changes, reason);
+	else if (!c->is_quiet)
+		say_unreached(&m, conf, found, changes);
 	arena_deinit(&arena);
 	return status;
 }
@@ -166,6 +181,7 @@ int ctl_client_open(struct ctl_client *c, const struct ctl_client_options *o,
 		    bool changes, uint64_t timeout)
 {
 	*c = (struct ctl_client){ .fd = -1,
+				  .is_quiet = o->is_quiet,
 				  .timeout =
 					  o->timeout ? o->timeout : timeout };
 	buf_init(&c->in, CTL_TEXT_CEILING);
@@ -188,7 +204,8 @@ void ctl_client_close(struct ctl_client *c)
 
 static int lost(const struct ctl_client *c, const char *why)
 {
-	ctl_say("no answer from \"%s\": %s", c->where, why);
+	if (!c->is_quiet)
+		ctl_say("no answer from \"%s\": %s", c->where, why);
 	return CTL_UNREACHABLE;
 }
 

@@ -23,6 +23,7 @@ struct ctl_client_options {
 	const char *address; /* NULL: as the settings say */
 	uint64_t timeout;    /* microseconds; 0: the verb's own */
 	bool is_json;
+	bool is_quiet; /* who asks says himself that nobody answers */
 };
 
 /* Their rows; a verb's own options count from CTL_CLIENT_OTHER on. */
@@ -42,7 +43,7 @@ enum ctl_client_option {
 /* clang-format on */
 #define CTL_CLIENT_DEFAULTS                                                    \
 	{                                                                      \
-		SEKISHO_CONF, NULL, 0, false                                   \
+		SEKISHO_CONF, NULL, 0, false, false                            \
 	}
 
 /* One of the options above; false: its value is wrong, which was said. */
@@ -50,6 +51,7 @@ bool ctl_client_option(struct ctl_client_options *o, int id, const char *value);
 
 struct ctl_client {
 	int fd; /* -1: closed */
+	bool is_quiet;
 	uint64_t timeout;
 	char where[CTL_CLIENT_WHERE]; /* the address, for messages */
 	struct buf in;

@@ -1,4 +1,6 @@
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "shared/builtin.h"
 #include "tool/ctl.h"
@@ -82,6 +84,10 @@ int ctl_check(char *const *args)
 		else
 			printf("ok\n");
 		conf_close(conf);
+		if (fflush(stdout) != 0 || ferror(stdout)) {
+			ctl_say("could not write: %s", strerror(errno));
+			status = CTL_FAILURE;
+		}
 	}
 	arena_deinit(&arena);
 	return status;

@@ -155,6 +155,9 @@ int ctl_ping(char *const *args)
 		return say(PING_UNKNOWN, "wrong options: sekishoctl ping "
 					 "[-w seconds] [-c seconds] [-t "
 					 "seconds] [endpoint]");
+	if (o.warning > o.critical)
+		return say(PING_UNKNOWN, "-w is above -c: no warning would "
+					 "ever come");
 	if (!find_endpoint(&o, &e, words, sizeof(words)))
 		return say(PING_UNKNOWN, words);
 	return ping(&o, &e);

@@ -68,6 +68,8 @@ static bool read_args(char *const *args, struct top_options *o)
 
 struct watching {
 	struct ctl_client client;
+	struct ctl_client_options options; /* to connect again with */
+	bool is_away;
 	struct numbers *numbers[3]; /* now, before, the difference */
 	bool has_before;
 	bool is_screen;
@@ -76,9 +78,14 @@ struct watching {
 	struct top top;
 };
 
-/* The screen goes first, or nobody sees what is said. */
+/*
+ * The screen goes first, or nobody sees what is said.  Who is away after a
+ * first picture may come back.
+ */
 static int give_up(struct watching *w, int status, struct slice text)
 {
+	if (status == CTL_UNREACHABLE && w->has_before)
+		return status;
 	if (w->is_screen)
 		screen_close();
 	w->is_screen = false;
@@ -130,18 +137,50 @@ static int ask_numbers(struct watching *w)
 	return CTL_FAILURE;
 }
 
+/* Numbers last: they become those of the picture before. */
+static int ask_both(struct watching *w)
+{
+	int status = ask_workers(w);
+
+	return status == CTL_OK ? ask_numbers(w) : status;
+}
+
+/* An upgrade closes the connection; at once somebody listens again. */
+static int ask_anew(struct watching *w)
+{
+	int status;
+
+	ctl_client_close(&w->client);
+	status = ctl_client_open(&w->client, &w->options, false, TOP_TIMEOUT);
+	return status == CTL_OK ? ask_both(w) : status;
+}
+
 static int ask(struct watching *w)
 {
-	int status = ask_numbers(w);
+	int status = w->is_away ? CTL_UNREACHABLE : ask_both(w);
 
-	if (status == CTL_OK)
-		status = ask_workers(w);
+	if (status == CTL_UNREACHABLE && w->has_before)
+		status = ask_anew(w);
+	w->is_away = status == CTL_UNREACHABLE && w->has_before;
 	if (status != CTL_OK)
 		return status;
 	top_compute(w->numbers[0], w->has_before ? w->numbers[1] : NULL,
 		    w->numbers[2], &w->top);
 	w->has_before = true;
+	w->options.is_quiet = w->client.is_quiet = true;
 	return CTL_OK;
+}
+
+static const char away[] = "the server is away, trying again";
+
+/* Over the first line of the last picture. */
+static void show_away(unsigned columns)
+{
+	char line[sizeof(away) + 16];
+
+	snprintf(line, sizeof(line), "\033[K\033[1m%.*s\033[0m", (int)columns,
+		 away);
+	screen_draw(slice_str(line));
 }
 
 static int show(struct watching *w)
@@ -151,11 +190,16 @@ static int show(struct watching *w)
 	buf_clear(&w->picture);
 	if (w->is_screen)
 		screen_size(&size.columns, &size.lines);
-	if (!top_print(&w->top, buf_slice(&w->workers), &size, &w->picture))
+	if (!(w->is_away && !w->is_screen ?
+		      buf_printf(&w->picture, "%s\n", away) :
+		      top_print(&w->top, buf_slice(&w->workers), &size,
+				&w->picture)))
 		return give_up(w, ctl_no_memory(), SLICE_EMPTY);
 	if (!w->is_screen)
 		return ctl_write_out(&w->picture, CTL_OK);
 	screen_draw(buf_slice(&w->picture));
+	if (w->is_away)
+		show_away(size.columns);
 	return CTL_OK;
 }
 
@@ -205,7 +249,7 @@ static int watch(struct watching *w, const struct top_options *o)
 	w->is_screen = !o->count && screen_open();
 	for (uint64_t n = 1; status == CTL_OK; n++) {
 		status = ask(w);
-		if (status == CTL_OK)
+		if (status == CTL_OK || w->is_away)
 			status = show(w);
 		/* After a pause no interval is made up for. */
 		next = next + 2 * o->interval > clock_now() ?
@@ -218,7 +262,8 @@ static int watch(struct watching *w, const struct top_options *o)
 	}
 	if (w->is_screen)
 		screen_close();
-	return status;
+	return status == CTL_OK && w->is_away && o->count ? CTL_UNREACHABLE :
+							    status;
 }
 
 int ctl_top(char *const *args)
@@ -242,6 +287,7 @@ int ctl_top(char *const *args)
 		w->numbers[i] = &numbers[i];
 	buf_init(&w->workers, CTL_TEXT_CEILING);
 	buf_init(&w->picture, CTL_TEXT_CEILING);
+	w->options = o.client;
 	status = ctl_client_open(&w->client, &o.client, false, TOP_TIMEOUT);
 	if (status == CTL_OK)
 		status = watch(w, &o);

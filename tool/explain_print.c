@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "shared/json.h"
 #include "tool/explain.h"
 
 /* ---- for people ---- */
@@ -153,154 +154,119 @@ bool explain_print(const struct explain *e, const struct explain_item *of,
 
 /* ---- for programs ---- */
 
-/* Quotes, backslashes and bytes that are not ASCII are escaped. */
-static bool json_text(struct buf *out, struct slice s)
+static void json_reasons(const struct explain_item *i, struct json *j)
 {
-	bool ok = buf_add_byte(out, '"');
-
-	for (size_t i = 0; ok && i < s.len; i++) {
-		unsigned char c = (unsigned char)s.data[i];
-
-		if (c == '"' || c == '\\')
-			ok = buf_printf(out, "\\%c", c);
-		else if (c < 0x20 || c > 0x7e)
-			ok = buf_printf(out, "\\u%04x", (unsigned)c);
-		else
-			ok = buf_add_byte(out, (char)c);
-	}
-	return ok && buf_add_byte(out, '"');
-}
-
-/* `"key":"value"` behind a comma, unless it is the first. */
-static bool json_pair(struct buf *out, const char *key, struct slice value)
-{
-	struct slice before = buf_slice(out);
-	char last = before.len ? before.data[before.len - 1] : '{';
-
-	return (last == '{' || buf_add_byte(out, ',')) &&
-	       json_text(out, slice_str(key)) && buf_add_byte(out, ':') &&
-	       json_text(out, value);
-}
-
-static bool json_word(struct buf *out, const char *key, const char *value)
-{
-	return json_pair(out, key, slice_str(value));
-}
-
-static bool json_reasons(const struct explain_item *i, struct buf *out)
-{
-	bool ok = buf_printf(out, ",\"reasons\":[");
-
-	for (size_t n = 0;
-	     ok && n < i->reason_count && n < EXPLAIN_REASONS_MAX; n++) {
+	json_array(j, "reasons");
+	for (size_t n = 0; n < i->reason_count && n < EXPLAIN_REASONS_MAX;
+	     n++) {
 		const struct cond_reason *r = &i->reasons[n];
 
-		ok = buf_printf(out, "%s{", n ? "," : "") &&
-		     json_pair(out, "text", r->text) &&
-		     json_pair(out, "condition", r->condition) &&
-		     buf_printf(out, ",\"column\":%zu", r->column) &&
-		     json_word(out, "answer", tri_word(r->answer)) &&
-		     buf_add_byte(out, '}');
+		json_object(j, NULL);
+		json_text(j, "text", r->text);
+		json_text(j, "condition", r->condition);
+		json_number(j, "column", r->column);
+		json_word(j, "answer", tri_word(r->answer));
+		json_object_end(j);
 	}
-	return ok && buf_add_byte(out, ']');
+	json_array_end(j);
 }
 
-static bool json_recipients(const struct explain_item *i, struct buf *out)
+static void json_recipients(const struct explain_item *i, struct json *j)
 {
-	bool ok;
-
 	if (i->answer != TRI_TRUE || i->recipient_count == 0)
-		return true;
-	ok = buf_printf(out, ",\"recipients\":[");
-	for (size_t n = 0; ok && n < i->recipient_count; n++)
-		ok = (n == 0 || buf_add_byte(out, ',')) &&
-		     json_text(out, i->recipients[n]);
-	return ok && buf_add_byte(out, ']');
+		return;
+	json_array(j, "recipients");
+	for (size_t n = 0; n < i->recipient_count; n++)
+		json_text(j, NULL, i->recipients[n]);
+	json_array_end(j);
 }
 
-static bool json_item(const struct explain_item *i, struct buf *out)
+static void json_milter(const struct conf_milter *m, struct json *j)
 {
 	char mode[CONF_SWITCH_TEXT];
-	bool ok = buf_add_byte(out, '{') && json_word(out, "name", i->name) &&
-		  json_word(out, "answer", tri_word(i->answer));
 
-	if (ok && i->is_final)
-		ok = json_word(out, "stage",
-			       i->when ? stage_of(i->stage) : "connect");
-	if (ok && i->has_failed)
-		ok = buf_printf(out, ",\"failed\":true");
+	conf_switch_print(&m->mode, mode, sizeof(mode));
+	json_word(j, "mode", mode);
+	json_word(j, "recipients_mode", conf_recipients_name(m->recipients));
+}
+
+static void json_item(const struct explain_item *i, struct json *j)
+{
+	json_object(j, NULL);
+	json_word(j, "name", i->name);
+	json_word(j, "answer", tri_word(i->answer));
+	if (i->is_final)
+		json_word(j, "stage", i->when ? stage_of(i->stage) : "connect");
+	if (i->has_failed)
+		json_bool(j, "failed", true);
 	if (i->milter)
-		conf_switch_print(&i->milter->mode, mode, sizeof(mode));
-	if (ok && i->milter)
-		ok = json_word(out, "mode", mode) &&
-		     json_word(out, "recipients_mode",
-			       conf_recipients_name(i->milter->recipients));
-	if (ok && i->skipped_by)
-		ok = json_pair(out, "skipped_by", i->skipped_by->name);
-	return ok && json_reasons(i, out) && json_recipients(i, out) &&
-	       buf_add_byte(out, '}');
+		json_milter(i->milter, j);
+	if (i->skipped_by)
+		json_text(j, "skipped_by", i->skipped_by->name);
+	json_reasons(i, j);
+	json_recipients(i, j);
+	json_object_end(j);
 }
 
-static bool json_items(const struct explain_item *list, size_t count,
-		       const struct explain_item *of, struct buf *out)
+static void json_items(const char *key, const struct explain_item *list,
+		       size_t count, const struct explain_item *of,
+		       struct json *j)
 {
-	bool first = true;
-
-	for (size_t i = 0; i < count; i++) {
-		if (of && of != &list[i])
-			continue;
-		if ((!first && !buf_add_byte(out, ',')) ||
-		    !json_item(&list[i], out))
-			return false;
-		first = false;
-	}
-	return true;
+	json_array(j, key);
+	for (size_t i = 0; i < count; i++)
+		if (!of || of == &list[i])
+			json_item(&list[i], j);
+	json_array_end(j);
 }
 
-static bool json_events(const struct explain *e, const struct explain_item *of,
-			struct buf *out)
+static void json_events(const struct explain *e, const struct explain_item *of,
+			struct json *j)
 {
-	bool first = true;
-
+	json_array(j, "events");
 	for (const struct explain_event *i = e->events; i; i = i->next) {
 		if (of && !is_about(i, of))
 			continue;
-		if (!buf_printf(out, "%s{", first ? "" : ",") ||
-		    !json_word(out, "stage", stage_of(i->stage)) ||
-		    !json_pair(out, "rule", i->rule->name) ||
-		    (i->recipient.len &&
-		     !json_pair(out, "recipient", i->recipient)) ||
-		    !json_pair(out, "text", i->text) || !buf_add_byte(out, '}'))
-			return false;
-		first = false;
+		json_object(j, NULL);
+		json_word(j, "stage", stage_of(i->stage));
+		json_text(j, "rule", i->rule->name);
+		if (i->recipient.len)
+			json_text(j, "recipient", i->recipient);
+		json_text(j, "text", i->text);
+		json_object_end(j);
 	}
-	return true;
+	json_array_end(j);
 }
 
-static bool json_verdict(const struct explain *e, struct buf *out)
+static void json_verdict(const struct explain *e, struct json *j)
 {
-	if (!buf_printf(out, "],\"verdict\":{") ||
-	    !json_word(out, "kind",
-		       e->verdict != RULE_ACTION_COUNT ?
-			       rule_action_name(e->verdict) :
-		       e->is_quarantined ? "quarantine" :
-					   "none"))
-		return false;
-	if (e->verdict == RULE_ACTION_COUNT)
-		return buf_add_byte(out, '}');
-	return json_word(out, "stage", stage_of(e->verdict_stage)) &&
-	       (!e->by || json_pair(out, "rule", e->by->name)) &&
-	       json_pair(out, "reply", e->reply) && buf_add_byte(out, '}');
+	bool is_none = e->verdict == RULE_ACTION_COUNT;
+
+	json_object(j, "verdict");
+	json_word(j, "kind",
+		  !is_none	    ? rule_action_name(e->verdict) :
+		  e->is_quarantined ? "quarantine" :
+				      "none");
+	if (!is_none) {
+		json_word(j, "stage", stage_of(e->verdict_stage));
+		if (e->by)
+			json_text(j, "rule", e->by->name);
+		json_text(j, "reply", e->reply);
+	}
+	json_object_end(j);
 }
 
 bool explain_print_json(const struct explain *e, const struct explain_item *of,
 			struct buf *out)
 {
-	return buf_printf(out, "{\"schema\":1,\"reached\":\"%s\","
-			  "\"milters\":[", stage_of(e->reached)) &&
-	       json_items(e->items, e->milter_count, of, out) &&
-	       buf_printf(out, "],\"rules\":[") &&
-	       json_items(e->items + e->milter_count, e->rule_count, of, out) &&
-	       buf_printf(out, "],\"events\":[") && json_events(e, of, out) &&
-	       json_verdict(e, out) && buf_printf(out, "}\n");
+	struct json j = json_begin(out);
+
+	json_object(&j, NULL);
+	json_number(&j, "schema", 1);
+	json_word(&j, "reached", stage_of(e->reached));
+	json_items("milters", e->items, e->milter_count, of, &j);
+	json_items("rules", e->items + e->milter_count, e->rule_count, of, &j);
+	json_events(e, of, &j);
+	json_verdict(e, &j);
+	json_object_end(&j);
+	return json_end(&j) && buf_add_byte(out, '\n');
 }

@@ -70,8 +70,19 @@ static void usage(FILE *to)
 		SEKISHO_CONF);
 }
 
+/* `VERB -h`: only as the first, since explain and ping have values. */
+static bool is_help(const char *arg)
+{
+	return arg && (strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0);
+}
+
 static int run(const struct verb *v, char *const *args)
 {
+	if (is_help(args[0])) {
+		printf("usage: sekishoctl %s%s%s\n%s; see sekishoctl(8)\n",
+		       v->name, v->args[0] ? " " : "", v->args, v->what);
+		return fflush(stdout) == 0 ? CTL_OK : CTL_FAILURE;
+	}
 	return v->run ? v->run(args) : ctl_ask(v->name, v->changes, args);
 }
 

@@ -208,6 +208,10 @@ else
 	skip 1 "no python3"
 fi
 
+printf '[milter m]\nsocket = unix:/m\nwhen = client_name = "é"\n' >"$T/utf8.conf"
+like "... UTF-8 comes out as it is" "$("$CTL" explain -c "$T/utf8.conf" --json \
+	--client 192.0.2.1 --name x)" '"client_name = \\"é\\""'
+
 # ----------------------------------------------------------------------- usage
 explain --of nothing
 is "an unknown name is wrong usage" "$status" 2

@@ -10,6 +10,7 @@ cat >"$T/t.conf" <<END
 [server]
 listen = unix:$T/s.sock
 status = unix:$T/status.sock
+control = unix:$T/control.sock
 spool_directory = $T
 [milter clamav]
 socket = unix:$T/clamav.sock
@@ -45,6 +46,22 @@ seconds=$(awk '/rates of/ { r = $(NF - 1) } END { print r }' "$T/top.out")
 is "20 messages in an interval" "$(awk -v r="$rate" -v s="$seconds" \
 	'BEGIN { print (r * s > 19 && r * s < 21) }')" 1
 
+# The server goes away and comes back: -n goes on.
+start again "$CTL" top -c "$T/t.conf" -n 60 -i 0.25
+wait_for 20 in_file '^clamav' "$T/again.out" || bail "no picture"
+stop_sekishod
+wait_for 20 in_file '^the server is away, trying again' "$T/again.out"
+is "-n: a server that is away is told of" "$?" 0
+start_sekishod "$T/t.conf"
+pictures() { # two since it was away
+	[ "$(sed '1,/is away/d' "$T/again.out" | grep -c '^sekishod ')" -ge 2 ]
+}
+wait_for 20 pictures
+is "... and goes on when it is there again" "$?" 0
+ok "... an upgrade" "$CTL" upgrade -c "$T/t.conf"
+reap again 0
+is "... without a word on stderr" "$(cat "$T/again.err" 2>/dev/null)" ""
+
 # ---------------------------------------------------------------- terminal
 on_terminal() { # STEPS... : what became of it
 	timeout 60 python3 "$SRCDIR/t/lib/terminal.py" "$T/shown" 80 24 "$@" -- \
@@ -79,6 +96,18 @@ lines = re.sub(rb"\033\[[0-9?]*[A-Za-z]|\r", b"", last).split(b"\n")
 print(max(map(len, lines)) <= 40, len(lines) == 7)
 END
 )" "True True"
+# The server goes away and comes back.
+on_terminal wait:clamav touch:"$T/seen" wait:is\ away touch:"$T/missed" \
+	forget wait:rates key:q >"$T/became" &
+person=$!
+wait_for 20 test -e "$T/seen"
+stop_sekishod
+wait_for 20 test -e "$T/missed"
+start_sekishod "$T/t.conf"
+wait $person
+is "it waits for a server that is away" "$(cat "$T/became")" \
+	"exit 0 mode same"
+ok "... and leaves the screen as it was" restored
 stop_sekishod
 expect_gone=$("$CTL" top -c "$T/t.conf" -1 2>&1 >/dev/null)
 like "no server: it says so" "$expect_gone" 'could not reach the server'

@@ -134,6 +134,47 @@ end_of_init() { # nothing is left behind by a script that fails
 }
 AT_EXIT+=(end_of_init)
 
+is_zombie() { # PID
+	grep -q '^State:[[:blank:]]*Z' "/proc/$1/status" 2>/dev/null
+}
+ended() { # PID: whether or not process 1 has heard of it
+	gone "$1" || is_zombie "$1"
+}
+# It has the name until somebody reaps it, which may be never.
+a_dead_one() { # HOW
+	ln -sf "$(command -v sleep)" "$T/bin/sekishod"
+	rm -f "$T/parent.out"
+	start parent python3 -c 'import subprocess, sys, time
+p = subprocess.Popen([sys.argv[1], "0"])
+print(p.pid, flush=True)
+time.sleep(60)' "$T/bin/sekishod"
+	wait_for 10 in_file '^[0-9]' "$T/parent.out"
+	cp "$T/parent.out" "$T/run/sekishod.pid"
+	wait_for 10 is_zombie "$(cat "$T/run/sekishod.pid")"
+	is "$1: (a dead process has the name)" \
+		"$(cat "/proc/$(cat "$T/run/sekishod.pid")/comm")" sekishod
+	exits "$1: status of a dead one" 1 status
+	exits "$1: stop of a dead one" 0 stop
+	exits "$1: reopen of a dead one" 7 reopen
+	stop parent
+}
+# Who may not signal it is told so.
+not_allowed() { # HOW
+	if [ "$(id -u)" != 0 ]; then
+		skip 4 "only root can become somebody else"
+		return
+	fi
+	STATUS=0
+	chmod 755 "$T"
+	timeout -k 5 60 setpriv --reuid=daemon --clear-groups "$INIT" stop \
+		>"$T/init.out" 2>&1 </dev/null || STATUS=$?
+	is "$1: stop by somebody else" "$STATUS" 4 || diag "$(cat "$T/init.out")"
+	like "$1: ... says why" "$(cat "$T/init.out")" 'no permission to signal'
+	exits "$1: ... and it runs" 0 status
+	is "$1: ... no word of the shell" \
+		"$(grep -c 'Operation not' "$T/init.out")" 0
+}
+
 init_script() { # HOW: all it does
 	local how=$1 daemon
 	exits "$how: status before the start" 3 status
@@ -173,12 +214,13 @@ init_script() { # HOW: all it does
 	ok "$how: ... keeps the process" same_daemon "$daemon"
 	exits "$how: restart" 0 restart
 	not_ok "$how: ... is another process" same_daemon "$daemon"
-	ok "$how: ... and the old one is gone" gone "$daemon"
+	ok "$how: ... and the old one is gone" ended "$daemon"
 	daemon=$(cat "$T/run/sekishod.pid")
 	exits "$how: try-restart" 0 try-restart
 	not_ok "$how: ... is another process" same_daemon "$daemon"
 	daemon=$(cat "$T/run/sekishod.pid")
 	exits "$how: reopen" 0 reopen
+	not_allowed "$how"
 
 	init_conf "pid_file = $T/run/sekishod.pid" "workers_mix = 2"
 	exits "$how: reload of wrong settings" 6 reload
@@ -186,7 +228,7 @@ init_script() { # HOW: all it does
 	ok "$how: ... stops nothing" same_daemon "$daemon"
 	ok "$how: ... it serves" mta -s "unix:$T/run/milter.sock"
 	exits "$how: stop, whatever the settings are" 0 stop
-	ok "$how: ... it is gone" gone "$daemon"
+	ok "$how: ... it is gone" ended "$daemon"
 	exits "$how: status afterwards" 3 status
 	echo 999999999 >"$T/run/sekishod.pid"
 	exits "$how: status with an old pid file" 1 status
@@ -198,6 +240,7 @@ init_script() { # HOW: all it does
 	exits "$how: ... reopen" 7 reopen
 	ok "$how: ... does him nothing" running bystander
 	stop bystander
+	a_dead_one "$how"
 	rm -rf "$T/run"
 }
 if [ -r /lib/lsb/init-functions ]; then
@@ -218,7 +261,7 @@ crowd_says "answered 1 ended 0" count || wait_for 5 crowd_says \
 	"answered 1 ended 0" count
 exits "stop while a session goes on" 0 stop
 like "... says that it did not wait" "$(cat "$T/init.out")" 'not waiting'
-ok "... it is gone" gone "$daemon"
+ok "... it is gone" ended "$daemon"
 crowd_stop
 
 init_conf "pid_file = $T/run/sekishod.pid"

@@ -3,7 +3,8 @@
 
 terminal.py OUTPUT COLUMNS LINES STEPS... -- PROGRAM ARGS...
 Steps: wait:TEXT (until it was shown, 20 s at most), key:X, signal:NAME,
-size:COLUMNSxLINES, forget (what was shown so far is not waited for).
+size:COLUMNSxLINES, forget (what was shown so far is not waited for),
+touch:FILE (tells others how far we are).
 What was shown goes to OUTPUT.  Prints how the program ended ("exit 0",
 "signal 15") and whether the terminal's mode is what it was ("mode same").
 """
@@ -63,6 +64,8 @@ def main():
             set_size(slave, *value.split("x"))
             # The kernel tells the terminal's own group, not one of ours.
             os.kill(pid, signal.SIGWINCH)
+        elif word == "touch":
+            open(value, "w").close()
         elif word == "forget":
             start = len(shown)
     while True:

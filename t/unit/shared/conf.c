@@ -68,6 +68,18 @@ static void says(const char *text, const char *wanted)
 	done(&r);
 }
 
+/* Only milters stand in the log as NAME=, and only whole words count. */
+Test(conf, words_of_the_log_are_names_elsewhere)
+{
+	struct reading r;
+
+	good(&r, MILTER "[milter time2]\nsocket = unix:/x\n"
+			"[milter a-by]\nsocket = unix:/y\n"
+			"[rule verdict]\nwhen = true\naction = accept\n");
+	cr_expect_eq(r.conf->milter_count, 3);
+	done(&r);
+}
+
 Test(conf, has_the_defaults_of_the_design)
 {
 	struct reading r;
@@ -375,7 +387,8 @@ static const struct {
 	  "t.conf:3: unknown section [conditon]: did you mean [condition]?\n" },
 	{ MILTER "[rulex]\n", "t.conf:3: unknown section [rulex]: write "
 			      "[rule NAME] with a blank between\n" },
-	{ MILTER "[table]\n", "t.conf:3: a table needs a name: [table NAME]\n" },
+	{ MILTER "[table]\n",
+	  "t.conf:3: a table needs a name: [table NAME]\n" },
 	{ MILTER "[condition a-b]\nis = true\n",
 	  "t.conf:3: bad condition name \"a-b\": letters, digits and _ only, "
 	  "and no digit in front\n" },
@@ -385,7 +398,8 @@ static const struct {
 	{ MILTER "[rule a/b]\nwhen = true\n",
 	  "t.conf:3: bad rule name \"a/b\": letters, digits and . _ - @ "
 	  "only\n" },
-	{ MILTER "[condition x]\n", "t.conf:3: condition \"x\" has no \"is\"\n" },
+	{ MILTER "[condition x]\n",
+	  "t.conf:3: condition \"x\" has no \"is\"\n" },
 	{ MILTER "[condition x]\nis =\n",
 	  "t.conf:4: \"\" for \"is\" in [condition x]: must not be empty\n" },
 	{ MILTER "[table x]\n", "t.conf:3: table \"x\" has no \"source\"\n" },
@@ -402,6 +416,17 @@ static const struct {
 	{ "[milter]\n", "t.conf:1: a milter needs a name: [milter NAME]\n" },
 	{ "[milter a/b]\n", "t.conf:1: bad milter name \"a/b\": letters, "
 			    "digits and . _ - @ only\n" },
+	{ "[milter verdict]\nsocket = unix:/m\n",
+	  "t.conf:1: bad milter name \"verdict\": this is a word of the "
+	  "log\n" },
+	{ MILTER "[milter BY]\nsocket = unix:/x\n",
+	  "t.conf:3: bad milter name \"BY\": this is a word of the log\n" },
+	{ MILTER "[milter sekisho]\nsocket = unix:/x\n",
+	  "t.conf:3: bad milter name \"sekisho\": this is a word of the "
+	  "log\n" },
+	{ "[milter --help]\nsocket = unix:/m\n",
+	  "t.conf:1: bad milter name \"--help\": it would be taken for an "
+	  "option\n" },
 	{ "[milter m]\n", "t.conf:1: milter \"m\" has no \"socket\"\n" },
 	{ MILTER "[milter M]\nsocket = unix:/x\n",
 	  "t.conf:3: milter \"M\" is there already: t.conf:1\n" },
