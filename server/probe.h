@@ -4,8 +4,8 @@
  * A milter may hang, so the supervisor never asks it itself: when the pause of
  * a breaker is nearly over, and soon for a milter that could not be reached, it
  * forks a process that negotiates once (see shared/probe.h) and says by its
- * exit code what came of it.  When that went well the next session may ask the milter at once; when
- * not, the pause begins anew and no mail waits.
+ * exit code what came of it.  When that went well the next session may ask the
+ * milter at once; when not, the pause begins anew and no mail waits.
  * At most one process per milter and PROBES_AT_ONCE of all.  Fails by trying
  * again a second later.
  */

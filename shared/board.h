@@ -312,8 +312,9 @@ bool board_is_open(const struct board *b, unsigned milter,
 /*
  * A failure; `kind` is kept as its cause (a milter counter MILTER_FAILED_*).
  * When the client may have caused it (a crash or garbage, or anything after
- * content was sent), suspect is a hash of its address, else 0: it counts only when another client's message failed likewise not long ago,
- * so that one crafted message cannot switch a scanner off.
+ * content was sent), suspect is a hash of its address, else 0: it counts only
+ * when another client's message failed likewise not long ago, so that one
+ * crafted message cannot switch a scanner off.
  * True: the breaker opened by it.
  */
 bool board_failed(struct board *b, unsigned slot, unsigned milter,

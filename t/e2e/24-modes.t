@@ -35,7 +35,7 @@ norcpt|at rcpt do reject|continue,refused=1
 nodata|at data do discard|discard@data
 noheader|at header do reject|reject@header
 noeom|at eom do delay 100ms; reject|reject@eom
-edits|at eom do addheader "X-Not" "1"; replbody "not this"|continue
+edited|at eom do addheader "X-Not" "1"; replbody "not this"|continue
 held|at eom do quarantine "not this"|continue
 garbage|at eom do garbage 000000017a|failed\(protocol\)@eom
 gone|at body do close|failed\([a-z]+\)@(body|eom)

@@ -39,10 +39,10 @@ like "switched off: none" "$(cat "$T/mta.out")|$(line)" \
 
 # ---- by a header
 printf 'Subject: s\nX-Above: forged\nX-Twice: a\n\nbody\n' >"$T/mail.eml"
-start_child edits 'at eom do addheader "X-Above" "yes"
+start_child adds 'at eom do addheader "X-Above" "yes"
 	chgheader 1 "X-Twice" ""; chgheader 1 "Subject" "[mark] s"; continue'
 while read -r joins when; do
-	front '' edits "behind;when=$when"
+	front '' adds "behind;when=$when"
 	sent "$T/mail.eml"
 	if [ "$joins" = yes ]; then
 		like "joins: $when" "$(cat "$T/mta.out")" '"X-Behind"'
@@ -53,17 +53,17 @@ done <<'END'
 yes header_now("X-Above") = yes
 yes header_now("x-above") = forged
 no header("X-Above") = yes
-yes milter_header(edits, "X-Above") = yes
-no milter_header(edits, "X-Above") = forged
+yes milter_header(adds, "X-Above") = yes
+no milter_header(adds, "X-Above") = forged
 no header_now("X-Twice")
 yes header("X-Twice") = a
 yes header_now("Subject") ~ /^\[mark\]/
 no header("Subject") ~ /^\[mark\]/
-yes milter(edits) = continue and not header_now("X-None")
+yes milter(adds) = continue and not header_now("X-None")
 END
 
 # ---- what it sees is what those above left, also to a child that joins late
-front '' edits 'behind;when=header_now("X-Above") = yes'
+front '' adds 'behind;when=header_now("X-Above") = yes'
 sent "$T/mail.eml"
 is "it sees both headers" "$(header_heard behind X-Above | paste -sd' ')" \
 	'"forged" "yes"'
