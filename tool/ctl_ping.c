@@ -145,7 +145,7 @@ static int ping(const struct ping_options *o, const struct endpoint *e)
 int ctl_ping(char *const *args)
 {
 	struct ping_options o = { .conf = SEKISHO_CONF,
-				  .warning = PING_WARNING,
+				  .warning = CLOCK_NEVER,
 				  .critical = PING_CRITICAL,
 				  .timeout = PING_TIMEOUT };
 	struct endpoint e;
@@ -155,6 +155,9 @@ int ctl_ping(char *const *args)
 		return say(PING_UNKNOWN, "wrong options: sekishoctl ping "
 					 "[-w seconds] [-c seconds] [-t "
 					 "seconds] [endpoint]");
+	/* The usual one steps back behind a stricter -c. */
+	if (o.warning == CLOCK_NEVER)
+		o.warning = clock_earlier(PING_WARNING, o.critical);
 	if (o.warning > o.critical)
 		return say(PING_UNKNOWN, "-w is above -c: no warning would "
 					 "ever come");
