@@ -123,7 +123,8 @@ bool status_watch(struct status *s, struct status_view *view, int epoll_fd)
 {
 	s->view = view;
 	s->epoll_fd = epoll_fd;
-	s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (s->sides[0].listen.count || s->sides[1].listen.count)
+		s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (watch_side(s, 0) && watch_side(s, 1))
 		return true;
 	log_error("could not set up the status socket: %s", strerror(errno));
