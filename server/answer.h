@@ -65,10 +65,6 @@ enum told answer_workers_json(const struct ask *a, struct json *j);
 
 /* ---- parts that several of them need ---- */
 
-/* The counters of status and of `numbers`, by name. */
-extern const char *const answer_counter_names[BOARD_COUNTERS];
-extern const char *const answer_milter_counter_names[BOARD_MILTER_COUNTERS];
-
 unsigned answer_cell(const struct status_view *v, size_t milter);
 /* Place in the settings; milter_count: there is none of this name. */
 size_t answer_find_milter(const struct status_view *v, struct slice name);

@@ -39,7 +39,7 @@ static const char *cause_name(const struct board_breaker_copy *b)
 {
 	if (!b->failed_at || b->cause >= BOARD_MILTER_COUNTERS)
 		return "none";
-	return answer_milter_counter_names[b->cause];
+	return board_milter_counter_name(b->cause);
 }
 
 /* ---- text ---- */
@@ -89,7 +89,7 @@ static void print_counters(const struct milter_seen *seen, struct buf *out)
 			   i == 0	? "counters     " :
 			   i % 5 == 0 ? ",\n             " :
 					  ", ",
-			   answer_milter_counter_names[i], seen->counters[i]);
+			   board_milter_counter_name(i), seen->counters[i]);
 	buf_printf(out, "\n");
 }
 

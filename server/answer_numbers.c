@@ -3,50 +3,6 @@
 #include "server/answer.h"
 #include "shared/clock.h"
 
-const char *const answer_counter_names[BOARD_COUNTERS] = {
-	[COUNT_SESSIONS] = "sessions",
-	[COUNT_SESSIONS_REFUSED] = "sessions_refused",
-	[COUNT_SESSIONS_LOST] = "sessions_lost",
-	[COUNT_MESSAGES] = "messages",
-	[COUNT_RECIPIENTS] = "recipients",
-	[COUNT_RECIPIENTS_REFUSED] = "recipients_refused",
-	[COUNT_BYTES] = "bytes",
-	[COUNT_PROTOCOL_ERRORS] = "protocol_errors",
-	[COUNT_RESOURCE_FAILURES] = "resource_failures",
-	[COUNT_EDITS_DROPPED] = "edits_dropped",
-	[COUNT_CUT_PACKETS] = "cut_packets",
-	[COUNT_LIMIT_HITS] = "limit_hits",
-	[COUNT_FAILED_LOOKUPS] = "failed_lookups",
-	[COUNT_OVERLOADED_SESSIONS] = "overloaded_sessions",
-	[COUNT_OVERLOADED_MESSAGES] = "overloaded_messages",
-	[COUNT_WORKER_STARTS] = "worker_starts",
-	[COUNT_WORKER_DEATHS] = "worker_deaths",
-	[COUNT_RELOADS] = "reloads",
-};
-
-const char *const answer_milter_counter_names[BOARD_MILTER_COUNTERS] = {
-	[MILTER_APPLIED] = "applied",
-	[MILTER_EVALUATED] = "evaluated",
-	[MILTER_DECIDED] = "decided",
-	[MILTER_SKIPPED_CONDITION] = "skipped_condition",
-	[MILTER_SKIPPED_RULE] = "skipped_rule",
-	[MILTER_SKIPPED_SWITCH] = "skipped_switch",
-	[MILTER_SKIPPED_BREAKER] = "skipped_breaker",
-	[MILTER_SKIPPED_OTHER] = "skipped_other",
-	[MILTER_CONNECTS] = "connects",
-	[MILTER_WAITS] = "waits",
-	[MILTER_QUARANTINED] = "quarantined",
-	[MILTER_EDITS] = "edits",
-	[MILTER_FAILED_CONNECT] = "failed_connect",
-	[MILTER_FAILED_TIMEOUT] = "failed_timeout",
-	[MILTER_FAILED_EOF] = "failed_eof",
-	[MILTER_FAILED_PROTOCOL] = "failed_protocol",
-	[MILTER_LATE] = "late",
-	[MILTER_PASSED_WITHOUT] = "passed_without",
-	[MILTER_REJOINED] = "rejoined",
-	[MILTER_OPENED] = "opened",
-};
-
 static void add_workers(const struct status_view *v, struct buf *out)
 {
 	unsigned n[SLOT_STATES];
@@ -132,7 +88,7 @@ static void add_milter(const struct status_view *v, size_t i, struct buf *out)
 
 	for (unsigned c = 0; c < BOARD_MILTER_COUNTERS; c++)
 		buf_printf(out, "milter %s %s %" PRIu64 "\n", m->name,
-			   answer_milter_counter_names[c],
+			   board_milter_counter_name(c),
 			   board_sum_milter(v->board, cell,
 					    (enum board_milter_counter)c));
 	for (unsigned s = 0; s < STAGE_COUNT; s++)
@@ -157,7 +113,7 @@ void answer_print_numbers(const struct status_view *v, struct buf *out)
 	add_workers(v, out);
 	for (unsigned i = 0; i < BOARD_COUNTERS; i++)
 		buf_printf(out, "counter %s %" PRIu64 "\n",
-			   answer_counter_names[i],
+			   board_counter_name(i),
 			   board_sum(v->board, (enum board_counter)i));
 	add_verdicts(v, out);
 	add_waits(v, out);

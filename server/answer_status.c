@@ -166,7 +166,7 @@ static void add_counters(const struct status_view *v, struct json *j)
 {
 	json_object(j, "counters");
 	for (unsigned i = 0; i < BOARD_COUNTERS; i++)
-		json_number(j, answer_counter_names[i],
+		json_number(j, board_counter_name(i),
 			    board_sum(v->board, (enum board_counter)i));
 	json_object_end(j);
 	json_object(j, "verdicts");

@@ -67,7 +67,7 @@ static void add_breaker(const struct milter_seen *seen, struct json *j)
 		add_moment(j, "failed", moment_wall(&m, b->failed_at));
 		json_word(j, "cause",
 			  b->cause < BOARD_MILTER_COUNTERS ?
-				  answer_milter_counter_names[b->cause] :
+				  board_milter_counter_name(b->cause) :
 				  "?");
 	}
 	json_object_end(j);
@@ -164,7 +164,7 @@ void milter_seen_add(const struct status_view *v, size_t milter,
 	json_number(j, "failures", seen.failures);
 	json_object(j, "counters");
 	for (unsigned i = 0; i < BOARD_MILTER_COUNTERS; i++)
-		json_number(j, answer_milter_counter_names[i],
+		json_number(j, board_milter_counter_name(i),
 			    seen.counters[i]);
 	json_object_end(j);
 	json_object(j, "stages");

@@ -378,5 +378,8 @@ const char *board_state_name(unsigned state);
 const char *board_outcome_name(unsigned outcome);
 const char *board_cause_name(unsigned cause);
 const char *board_answer_name(unsigned answer);
+/* As the request `numbers` spells them. */
+const char *board_counter_name(unsigned counter);
+const char *board_milter_counter_name(unsigned counter);
 
 #endif
