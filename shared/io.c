@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "shared/clock.h"
@@ -19,8 +20,7 @@ bool io_no_delay(int fd)
 {
 	static const int one = 1;
 
-	return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) ==
-	       0;
+	return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) == 0;
 }
 
 enum io_result io_connect(const struct sockaddr *addr, socklen_t len,
@@ -80,11 +80,42 @@ enum io_result io_read(int fd, struct buf *b, size_t max)
 	return is_temporary(errno) ? IO_AGAIN : IO_ERROR;
 }
 
+bool io_be_patient(int fd, uint64_t patience)
+{
+	const struct timeval t = { (time_t)(patience / CLOCK_S),
+				   (suseconds_t)(patience % CLOCK_S) };
+	int non_blocking = 0;
+
+	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) == 0 &&
+	       ioctl(fd, FIONBIO, &non_blocking) == 0;
+}
+
+enum io_result io_await(int fd, struct buf *b, size_t max, size_t least)
+{
+	size_t size = least ? least : max;
+	char *room = buf_room(b, size);
+	ssize_t n;
+
+	if (!room) {
+		errno = ENOMEM;
+		return IO_ERROR;
+	}
+	n = recv(fd, room, size, least ? MSG_WAITALL : 0);
+	if (n > 0) {
+		buf_added(b, (size_t)n);
+		return IO_OK;
+	}
+	if (n == 0)
+		return IO_EOF;
+	return is_temporary(errno) ? IO_TIMEOUT : IO_ERROR;
+}
+
 enum io_result io_write(int fd, struct buf *b)
 {
 	while (buf_len(b)) {
 		struct slice s = buf_slice(b);
-		ssize_t n = send(fd, s.data, s.len, MSG_NOSIGNAL);
+		ssize_t n =
+			send(fd, s.data, s.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0)
 			return is_temporary(errno) ? IO_AGAIN : IO_ERROR;

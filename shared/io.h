@@ -1,8 +1,9 @@
 /*
  * io - connect, read and write without ever blocking by surprise
  *
- * Descriptors are non-blocking and close-on-exec.  The worker polls for
- * itself; io_wait() is for the tools and for the one-peer cases.
+ * Descriptors are close-on-exec, and non-blocking unless io_be_patient() was
+ * called.  The worker polls for itself; io_wait() is for the tools and for
+ * the one-peer cases.
  * Every call answers one of five words; errno is set with IO_ERROR.
  */
 #ifndef SHARED_IO_H
@@ -45,6 +46,18 @@ enum io_result io_connected(int fd);
 
 /* Reads once, up to max bytes, behind the end of b. */
 enum io_result io_read(int fd, struct buf *b, size_t max);
+/*
+ * A socket of which io_await() may wait so long, in microseconds (the kernel
+ * rounds up to its own ticks).  It blocks in read() from now on: read after
+ * poll only.  False: it can't be had, errno tells.
+ */
+bool io_be_patient(int fd, uint64_t patience);
+/*
+ * Waits for bytes of a patient socket and reads them behind the end of b: one
+ * call where poll and read are two.  `least` bytes are waited for and no more
+ * are read; 0: whatever comes, up to max.  IO_TIMEOUT: nothing came.
+ */
+enum io_result io_await(int fd, struct buf *b, size_t max, size_t least);
 /* Writes once as much of b as goes and uses it up; IO_OK: b is empty now. */
 enum io_result io_write(int fd, struct buf *b);
 /* Waits for events (POLLIN, POLLOUT): IO_OK, IO_TIMEOUT or IO_ERROR. */

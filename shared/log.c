@@ -189,7 +189,7 @@ static void to_journal(enum log_level level, const char *line)
 	int len = snprintf(fields, sizeof(fields),
 			   "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nSYSLOG_PID=%d\n%"
 			   ".*sMESSAGE=%s\n",
-			   level_priority[level], state.program, (int)getpid(),
+			   level_priority[level], state.program, (int)log_pid(),
 			   (int)state.fields_len, state.fields, line);
 	struct iovec iov = { fields, (size_t)len };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
@@ -203,7 +203,7 @@ static void to_stderr(const char *line)
 {
 	char whole[LINE_MAX_BYTES + 64];
 	int len = snprintf(whole, sizeof(whole), "%s[%d]: %s\n", state.program,
-			   (int)getpid(), line);
+			   (int)log_pid(), line);
 
 	if (len > 0 && (size_t)len < sizeof(whole))
 		(void)!write(STDERR_FILENO, whole, (size_t)len);

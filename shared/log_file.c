@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,24 @@
  */
 static _Atomic bool torn_alone;
 static _Atomic bool *torn = &torn_alone;
+
+static pid_t known_pid;
+
+static void forget_pid(void)
+{
+	known_pid = 0;
+}
+
+pid_t log_pid(void)
+{
+	static bool is_watched;
+
+	if (!is_watched)
+		is_watched = pthread_atfork(NULL, NULL, forget_pid) == 0;
+	if (!known_pid || !is_watched)
+		known_pid = getpid();
+	return known_pid;
+}
 
 static void share_torn(void)
 {
@@ -57,7 +76,7 @@ static int open_path(const char *path)
 
 uint64_t log_file_lost(const struct log_file *f)
 {
-	return f->owner == getpid() ? f->lost : 0;
+	return f->owner == log_pid() ? f->lost : 0;
 }
 
 bool log_file_open(struct log_file *f, const char *path)
@@ -116,7 +135,7 @@ static bool lose(struct log_file *f, int reason)
 {
 	f->lost = log_file_lost(f) + 1;
 	f->reason = reason;
-	f->owner = getpid();
+	f->owner = log_pid();
 	return false;
 }
 
@@ -131,8 +150,7 @@ static bool write_line(struct log_file *f, const char *program,
 	print_time(when, sizeof(when));
 	/* What a full disk has cut in the middle shall not grow on. */
 	len = snprintf(whole, sizeof(whole), "%s%s %s[%d]: %s\n",
-		       mends ? "\n" : "", when, program, (int)getpid(),
-		       text);
+		       mends ? "\n" : "", when, program, (int)log_pid(), text);
 	if (len < 0) {
 		atomic_store(torn, mends);
 		return lose(f, EINVAL);

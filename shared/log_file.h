@@ -24,6 +24,8 @@ struct log_file {
 	pid_t owner;   /* who lost them; a process forked from it did not */
 };
 
+/* Our own process id, which stands in each line: the kernel is asked once. */
+pid_t log_pid(void);
 /*
  * False with errno: could not be opened now; *f knows its path all the same.
  * Lines that *f has lost before, in whatever file, stay counted.

@@ -174,6 +174,7 @@ static void feed_all(struct chain *c)
 void chain_event(struct chain *c, enum stage event)
 {
 	c->event = event;
+	c->impatient = false;
 	if (event == STAGE_CONNECT)
 		read_switches(c);
 	if (event >= STAGE_HEADER && event <= STAGE_EOM)
@@ -198,6 +199,7 @@ void chain_unknown(struct chain *c, struct slice text,
 		   const struct journal_macros *macros)
 {
 	c->event = STAGE_UNKNOWN;
+	c->impatient = false;
 	c->unknown = text;
 	c->unknown_macros = *macros;
 	for (unsigned i = 0; i < c->count; i++) {
@@ -268,12 +270,20 @@ bool chain_refused(const struct chain *c, struct verdict *verdict_out)
 	       verdict_out->kind != VERDICT_CONTINUE;
 }
 
-unsigned chain_waits_for(const struct chain *c)
+/* The place of the first child waited for, or BOARD_NO_CHILD. */
+static unsigned first_waited_for(const struct chain *c)
 {
 	struct verdict ignored;
 	unsigned waiting;
 
 	decided(c, c->event, &ignored, &waiting);
+	return waiting;
+}
+
+unsigned chain_waits_for(const struct chain *c)
+{
+	unsigned waiting = first_waited_for(c);
+
 	return waiting == BOARD_NO_CHILD ? waiting : c->members[waiting].cell;
 }
 
@@ -458,8 +468,7 @@ static enum board_milter_counter skipped_by(const struct member *m)
 		return MILTER_SKIPPED_RULE;
 	if (m->state == MEMBER_FAILED && m->failure == CHILD_BREAKER)
 		return MILTER_SKIPPED_BREAKER;
-	return m->passed_over ? MILTER_SKIPPED_CONDITION :
-				MILTER_SKIPPED_OTHER;
+	return m->passed_over ? MILTER_SKIPPED_CONDITION : MILTER_SKIPPED_OTHER;
 }
 
 static void count_skipped(const struct chain *c)
@@ -468,8 +477,8 @@ static void count_skipped(const struct chain *c)
 		const struct member *m = &c->members[i];
 
 		if (!m->asked)
-			board_count_milter(c->env->board, c->env->slot,
-					   m->cell, skipped_by(m), 1);
+			board_count_milter(c->env->board, c->env->slot, m->cell,
+					   skipped_by(m), 1);
 	}
 }
 
@@ -513,6 +522,44 @@ void chain_watch(struct chain *c, struct watch *w)
 		watch_until(w, keeper_looks_at(m));
 		m->place = watch_add(w, child->fd, child_events(child));
 	}
+}
+
+bool chain_is_at_rest(const struct chain *c)
+{
+	for (unsigned i = 0; i < c->count; i++)
+		if (!child_is_settled(&c->members[i].child) ||
+		    child_owes(&c->members[i].child))
+			return false;
+	return true;
+}
+
+/*
+ * Each answer in its turn costs one call, where poll would need another one
+ * and tell of each single answer.  Only for a moment: an answer that is
+ * later must not keep us from the others, or from the MTA.
+ */
+bool chain_await(struct chain *c)
+{
+	unsigned at = first_waited_for(c);
+	enum child_result r;
+	struct member *m;
+
+	for (unsigned i = 0; i < c->count; i++)
+		if (!child_is_settled(&c->members[i].child))
+			return false;
+	if (at == BOARD_NO_CHILD || c->impatient)
+		return false;
+	m = &c->members[at];
+	r = child_await(&m->child);
+	if (r == CHILD_NOTHING) {
+		c->impatient = true;
+		return false;
+	}
+	hear_member(c, m);
+	if (r != CHILD_OK && m->child.link != LINK_NONE)
+		standing_fail(c, m, r);
+	feed_all(c);
+	return true;
 }
 
 /* Many failed at it meanwhile: this one need not wait for its own timeout. */

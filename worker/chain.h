@@ -8,7 +8,7 @@
  * counts can still say one.  Rules: design sections 3 and 4.
  *
  * Driven from outside: chain_watch() before poll, chain_serve() after it; the
- * chain itself never waits.  It fails only by `no_space` (ours: memory, disk,
+ * chain itself never waits but for the moment of chain_await().  It fails only by `no_space` (ours: memory, disk,
  * descriptors), which decides the event as tempfail; a failed child becomes
  * what its policy says.
  */
@@ -93,6 +93,14 @@ const struct header_list *chain_headers_now(const struct chain *c);
 /* The message is over and logged: release what is left, wipe. */
 void chain_end_message(struct chain *c);
 
+/* Has no child anything to say, or to be told, before the MTA speaks? */
+bool chain_is_at_rest(const struct chain *c);
+/*
+ * While the event is undecided: waits a moment for the child that all wait
+ * for, and does what chain_serve() does.  False: that was in vain, or
+ * something else must be watched too; poll.
+ */
+bool chain_await(struct chain *c);
 void chain_watch(struct chain *c, struct watch *w);
 void chain_serve(struct chain *c, const struct watch *w);
 

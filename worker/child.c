@@ -18,6 +18,8 @@
 #define IN_MAX	  ((size_t)MILTER_CHILD_LENGTH_MAX + 4 + READ_SIZE)
 #define OUT_MAX	  ((size_t)512 * 1024)
 #define READ_SIZE ((size_t)16 * 1024)
+/* No answer is shorter: its length and its letter. */
+#define ANSWER_SIZE ((size_t)5)
 /* A unix listener whose queue is full says so at once: ask again. */
 #define RETRY (10 * CLOCK_MS)
 /* Who waits for its turn looks ever less often: each look reads all slots. */
@@ -249,6 +251,12 @@ bool child_owes(const struct child *c)
 	return c->owed_runs > 0;
 }
 
+bool child_is_settled(const struct child *c)
+{
+	return c->link == LINK_NONE ||
+	       (c->link == LINK_OPEN && !buf_len(&c->out));
+}
+
 static void owe(struct child *c, enum stage stage)
 {
 	struct child_owed *last =
@@ -448,14 +456,15 @@ static enum child_result negotiate(struct child *c)
 		return CHILD_NO_SPACE;
 	}
 	c->link = LINK_OPEN;
+	c->is_patient = io_be_patient(c->fd, CHILD_PATIENCE);
 	if (c->keeper)
 		c->keeper->works(c->keeper_context, c->socket);
 	return CHILD_OK;
 }
 
-static enum child_result receive(struct child *c)
+static enum child_result received(struct child *c, enum io_result r)
 {
-	switch (io_read(c->fd, &c->in, READ_SIZE)) {
+	switch (r) {
 	case IO_OK:
 		c->alive_at = clock_now();
 		if (c->conf->socket.at[c->socket].kind != ENDPOINT_UNIX)
@@ -490,7 +499,7 @@ static enum child_result go_on(struct child *c, short revents)
 	 * has closed by now and our next write fails.
 	 */
 	if (revents & (POLLIN | POLLHUP | POLLERR))
-		r = receive(c);
+		r = received(c, io_read(c->fd, &c->in, READ_SIZE));
 	if (r == CHILD_OK && c->link == LINK_NEGOTIATING)
 		r = negotiate(c);
 	if (r == CHILD_OK)
@@ -506,6 +515,32 @@ enum child_result child_serve(struct child *c, short revents)
 		return CHILD_OK;
 	r = go_on(c, revents);
 	return r == CHILD_OK || c->link == LINK_OPEN ? r : try_next(c, r);
+}
+
+static size_t answers_owed(const struct child *c)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < c->owed_runs; i++)
+		n += c->owed[i].count;
+	return n;
+}
+
+/*
+ * libmilter writes each answer for itself, and would wake us for each of a
+ * whole header: several that are owed are waited for together.
+ */
+enum child_result child_await(struct child *c)
+{
+	size_t n = answers_owed(c), least = 0;
+	enum io_result r;
+
+	if (!c->is_patient || c->link != LINK_OPEN || !n || buf_len(&c->out))
+		return CHILD_NOTHING;
+	if (n > 1 && n < READ_SIZE / ANSWER_SIZE && !buf_len(&c->in))
+		least = n * ANSWER_SIZE;
+	r = io_await(c->fd, &c->in, READ_SIZE, least);
+	return r == IO_TIMEOUT ? CHILD_NOTHING : received(c, r);
 }
 
 static bool is_final(enum answer_kind kind)
@@ -611,10 +646,14 @@ enum child_result child_abort(struct child *c)
 const char *child_result_name(enum child_result r)
 {
 	static const char *const names[] = {
-		[CHILD_OK] = "ok",	     [CHILD_NOTHING] = "nothing",
-		[CHILD_CONNECT] = "connect", [CHILD_TIMEOUT] = "timeout",
-		[CHILD_EOF] = "closed",	     [CHILD_PROTOCOL] = "protocol",
-		[CHILD_LATE] = "late",	     [CHILD_BREAKER] = "breaker",
+		[CHILD_OK] = "ok",
+		[CHILD_NOTHING] = "nothing",
+		[CHILD_CONNECT] = "connect",
+		[CHILD_TIMEOUT] = "timeout",
+		[CHILD_EOF] = "closed",
+		[CHILD_PROTOCOL] = "protocol",
+		[CHILD_LATE] = "late",
+		[CHILD_BREAKER] = "breaker",
 		[CHILD_NO_SPACE] = "resources",
 	};
 

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "shared/buf.h"
+#include "shared/clock.h"
 #include "shared/conf.h"
 #include "shared/milter_answer.h"
 #include "shared/milter_command.h"
@@ -50,6 +51,9 @@ struct child_owed {
 
 #define CHILD_OWED_RUNS 8
 
+/* Most children answer sooner.  The kernel's clock is not much finer. */
+#define CHILD_PATIENCE (4 * CLOCK_MS)
+
 /*
  * What whoever has a view of all workers knows better than one conversation:
  * which of the milter's sockets comes first, and whether it may have one more
@@ -79,6 +83,7 @@ struct child {
 	unsigned socket;    /* that one is tried, or connected to */
 	bool taken;	    /* ... and the keeper has said yes to it */
 	bool waits;	    /* the keeper has said: not now */
+	bool is_patient;    /* child_await() may be used on its socket */
 	uint64_t opened_at;
 	uint64_t retry_at; /* CLOCK_NEVER: no try waits */
 	struct buf in;
@@ -90,11 +95,11 @@ struct child {
 	struct child_owed owed[CHILD_OWED_RUNS];
 	unsigned owed_runs;
 	bool unanswered_tail; /* told more, unanswerable, after the last owed */
-	uint64_t alive_at; /* last sign of life, or when it began to owe */
+	uint64_t alive_at;    /* last sign of life, or when it began to owe */
 	uint64_t busy_since;
-	uint64_t head_since; /* since when the first answer is owed */
+	uint64_t head_since;  /* since when the first answer is owed */
 	uint64_t answered_in; /* how long the last final answer took */
-	uint64_t busy; /* sum of times in which it owed, microseconds */
+	uint64_t busy;	      /* sum of times in which it owed, microseconds */
 	const char *why; /* the reason of the last failure, static or below */
 	char why_room[160];
 };
@@ -121,6 +126,11 @@ short child_events(const struct child *c);
 uint64_t child_deadline(const struct child *c);
 /* After poll: goes on connecting, negotiating, writing and reading. */
 enum child_result child_serve(struct child *c, short revents);
+/*
+ * Waits a moment (CHILD_PATIENCE) for the answers that it owes and reads them;
+ * for one with nothing left to be written.  CHILD_NOTHING: it needs longer.
+ */
+enum child_result child_await(struct child *c);
 /* The deadline has passed: tries the next address, or says how it failed. */
 enum child_result child_too_late(struct child *c);
 
@@ -134,6 +144,8 @@ bool child_is_quiet(const struct child *c);
  * thing it was told?  If not, nobody knows how it takes the rest.
  */
 bool child_in_step(const struct child *c);
+/* Is there nothing to be done about it but to hear its answers? */
+bool child_is_settled(const struct child *c);
 /* Does it owe any answer? */
 bool child_owes(const struct child *c);
 /*

@@ -28,8 +28,13 @@ void mta_open(struct mta_line *m, int fd, bool is_tcp)
 {
 	m->fd = fd;
 	m->is_tcp = is_tcp;
-	m->lost = m->garbage = false;
+	m->is_patient = m->lost = m->garbage = false;
 	m->packet_len = 0;
+}
+
+void mta_be_patient(struct mta_line *m, uint64_t patience)
+{
+	m->is_patient = io_be_patient(m->fd, patience);
 }
 
 void mta_close(struct mta_line *m)
@@ -65,6 +70,22 @@ void mta_read(struct mta_line *m)
 		m->lost = true;
 	else if (m->is_tcp)
 		io_quick_ack(m->fd);
+}
+
+bool mta_await(struct mta_line *m)
+{
+	enum io_result r;
+
+	if (!m->is_patient || m->lost || mta_wants(m) < 0)
+		return false;
+	r = io_await(m->fd, &m->in, READ_SIZE, 0);
+	if (r == IO_TIMEOUT)
+		return false;
+	if (r != IO_OK)
+		m->lost = true;
+	else if (m->is_tcp)
+		io_quick_ack(m->fd);
+	return true;
 }
 
 bool mta_next(struct mta_line *m, struct slice *packet_out)

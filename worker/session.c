@@ -15,6 +15,8 @@
 /* Content, edits and replies of one message; headers and body memory extra. */
 #define MESSAGE_ARENA_EXTRA ((size_t)128 * 1024 * 1024)
 #define SESSION_ARENA_MAX   ((size_t)4 * 1024 * 1024)
+/* After so much silence of the MTA a child may have gone away. */
+#define LOOK_AROUND (20 * CLOCK_MS)
 
 struct session *session_new(const struct worker_env *env)
 {
@@ -86,6 +88,12 @@ void session_wait(struct session *s, uint64_t until, bool watch_mta)
 	chain_serve(&s->chain, &w);
 	if (watch_mta && w.fds[mta].revents)
 		mta_read(&s->mta);
+}
+
+void session_wait_for_children(struct session *s, uint64_t until)
+{
+	if (!chain_await(&s->chain))
+		session_wait(s, until, true);
 }
 
 /* ---- answering ---- */
@@ -352,6 +360,22 @@ void session_trim(struct session *s)
 }
 
 /*
+ * Nobody but the MTA has anything to say: one call that waits and reads, for
+ * no longer than SESSION_IDLE.  Should a child go away or the supervisor call
+ * meanwhile, that is seen behind it.  False: the MTA is silent.
+ */
+static bool wait_for_mta_alone(struct session *s)
+{
+	uint64_t began = clock_now();
+
+	if (!mta_await(&s->mta))
+		return false;
+	if (clock_now() - began >= LOOK_AROUND)
+		session_wait(s, began, false);
+	return true;
+}
+
+/*
  * A short silence is the usual pace of things; in a longer one between two
  * messages the memory is given back.
  */
@@ -359,7 +383,13 @@ static void wait_for_mta(struct session *s, uint64_t limit)
 {
 	uint64_t soon = clock_now() + SESSION_IDLE;
 
-	if (s->trimmed || s->place != PLACE_IDLE || soon > limit) {
+	if (s->trimmed || soon > limit) {
+		session_wait(s, limit, true);
+		return;
+	}
+	if (chain_is_at_rest(&s->chain) && wait_for_mta_alone(s))
+		return;
+	if (s->place != PLACE_IDLE) {
 		session_wait(s, limit, true);
 		return;
 	}
@@ -403,6 +433,7 @@ static void begin(struct session *s, int fd, size_t listener,
 {
 	s->listen = &s->env->conf->listen.at[listener];
 	mta_open(&s->mta, fd, s->listen->endpoint.kind != ENDPOINT_UNIX);
+	mta_be_patient(&s->mta, SESSION_IDLE);
 	s->told_to_leave = told_to_leave;
 	s->place = PLACE_START;
 	s->quit = s->exhausted = s->wait_optneg = false;

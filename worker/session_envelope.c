@@ -19,7 +19,7 @@ static bool decide(struct session *s, struct verdict *v)
 	while (!chain_decided(&s->chain, v)) {
 		board_note_stage(s->slot, s->chain.event,
 				 chain_waits_for(&s->chain));
-		session_wait(s, deadline, true);
+		session_wait_for_children(s, deadline);
 		if (s->mta.lost)
 			return false;
 		if (clock_now() >= deadline) {

@@ -251,7 +251,7 @@ static bool decide_message(struct session *s, struct verdict *v)
 	while (!chain_decided(&s->chain, v)) {
 		board_note_stage(s->slot, STAGE_EOM,
 				 chain_waits_for(&s->chain));
-		session_wait(s, clock_earlier(end, tick), true);
+		session_wait_for_children(s, clock_earlier(end, tick));
 		if (s->mta.lost || mta_peek(&s->mta) == SMFIC_ABORT)
 			return false;
 		if (clock_now() >= end) {

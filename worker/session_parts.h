@@ -66,6 +66,8 @@ void session_count_wait(const struct session *s, enum stage stage,
 			uint64_t since);
 /* One poll over MTA, children and supervisor, and what comes of it. */
 void session_wait(struct session *s, uint64_t until, bool watch_mta);
+/* The MTA waits for its answer: what those say who still owe one. */
+void session_wait_for_children(struct session *s, uint64_t until);
 /* Answers the command at hand; a lost MTA is noticed by the loop. */
 void session_answer(struct session *s, const struct verdict *v);
 void session_answer_kind(struct session *s, enum verdict_kind kind);

@@ -44,6 +44,7 @@ struct chain {
 	enum stage event;
 	struct slice unknown;		      /* text of the unknown command */
 	struct journal_macros unknown_macros; /* and its macros */
+	bool impatient; /* a short wait for an answer to it was in vain */
 	bool content; /* content of the message at hand has begun */
 	int no_space; /* errno of what ran out; 0: nothing */
 };
