@@ -103,6 +103,7 @@ struct conf_milter {
 	enum conf_policy on_failure;
 	enum conf_late_refusal late_refusal;
 	bool rcpt_serial;	  /* rcpt = serial */
+	bool reuse;
 	enum stage join;	  /* for tests: STAGE_CONNECT to _EOM */
 	uint64_t timeout_connect; /* microseconds, as all times */
 	uint64_t timeout_command;

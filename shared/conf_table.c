@@ -278,6 +278,9 @@ static const struct conf_row milter_rows[] = {
 	  .sentence = "Does the milter apply when its condition is true for "
 		      "any recipient, for all of them, or is it shown only "
 		      "its own?" },
+	{ ROW_M(reuse, CONF_BOOL, CONF_AT_RELOAD), .standard = "yes",
+	  .sentence = "May a connection to the milter serve one session after "
+		      "the other, as libmilter has it?" },
 	{ ROW_M(socket, CONF_SOCKETS, CONF_AT_RELOAD),
 	  .sample = "unix:/run/opendkim/opendkim.sock",
 	  .sentence = "Where the milter listens; several addresses, separated "

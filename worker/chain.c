@@ -10,6 +10,8 @@
 
 /* Decoded values of one evaluation: a few headers and a body's beginning. */
 #define SCRATCH_MAX ((size_t)16 * 1024 * 1024)
+/* A connection that no session has wanted for so long is closed. */
+#define PARKED_MAX (1 * CLOCK_S)
 
 /* Decoding it costs more than all else we do with a small message. */
 static bool uses_body(const struct conf *conf)
@@ -72,8 +74,10 @@ void chain_deinit(struct chain *c)
 
 void chain_trim(struct chain *c)
 {
-	for (unsigned i = 0; i < c->count; i++)
+	for (unsigned i = 0; i < c->count; i++) {
+		child_unpark(&c->members[i].child, 0);
 		child_trim(&c->members[i].child);
+	}
 	arena_trim(&c->scratch);
 }
 
@@ -109,6 +113,7 @@ void chain_begin_session(struct chain *c, const struct option *offer)
 	for (unsigned i = 0; i < c->count; i++) {
 		struct member *m = &c->members[i];
 
+		child_unpark(&m->child, PARKED_MAX);
 		member_forget(m);
 		member_reset_message(m);
 		m->joined = false;
@@ -126,7 +131,8 @@ void chain_end_session(struct chain *c)
 		struct member *m = &c->members[i];
 
 		keeper_let_go(m);
-		child_quit(&m->child, m->in_message);
+		if (!child_park(&m->child))
+			child_quit(&m->child, m->in_message);
 		member_forget(m);
 		edits_end(&m->edits);
 		m->joined = false;
@@ -520,7 +526,9 @@ void chain_watch(struct chain *c, struct watch *w)
 
 		watch_until(w, child_deadline(child));
 		watch_until(w, keeper_looks_at(m));
-		m->place = watch_add(w, child->fd, child_events(child));
+		m->place = watch_add(
+			w, child->link == LINK_PARKED ? -1 : child->fd,
+			child_events(child));
 	}
 }
 

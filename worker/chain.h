@@ -8,9 +8,9 @@
  * counts can still say one.  Rules: design sections 3 and 4.
  *
  * Driven from outside: chain_watch() before poll, chain_serve() after it; the
- * chain itself never waits but for the moment of chain_await().  It fails only by `no_space` (ours: memory, disk,
- * descriptors), which decides the event as tempfail; a failed child becomes
- * what its policy says.
+ * chain itself never waits but for the moment of chain_await().  It fails
+ * only by `no_space` (ours: memory, disk, descriptors), which decides the
+ * event as tempfail; a failed child becomes what its policy says.
  */
 #ifndef WORKER_CHAIN_H
 #define WORKER_CHAIN_H
@@ -32,7 +32,7 @@ void chain_deinit(struct chain *c);
 
 /* A session begins with this offer of the MTA; members are fresh. */
 void chain_begin_session(struct chain *c, const struct option *offer);
-/* QUIT to all; every connection is closed. */
+/* QUIT to all; only connections that the next session may have stay open. */
 void chain_end_session(struct chain *c);
 
 /*

@@ -49,6 +49,13 @@ void child_trim(struct child *c)
 
 /* ---- opening and closing ---- */
 
+/* As long as nothing else is known of it; then it is given up for a new one. */
+#define REUSED_PATIENCE (1 * CLOCK_S)
+/* So that all sockets of a milter get their share, and leaks in one an end. */
+#define SESSIONS_MAX 200
+/* One that is restarted loses a connection; one that closes them, each. */
+#define STALE_MAX 3
+
 static enum child_result connect_failed(struct child *c, int reason)
 {
 	if (reason == EMFILE || reason == ENFILE || reason == ENOMEM ||
@@ -194,9 +201,36 @@ static enum child_result try_next(struct child *c, enum child_result r)
 	return try_connect(c, r);
 }
 
+static bool is_same_offer(const struct option *a, const struct option *b)
+{
+	return a->version == b->version && a->actions == b->actions &&
+	       a->protocol == b->protocol;
+}
+
+/* Goes out with the first command: one write. */
+static bool take_over(struct child *c, const struct option *offered)
+{
+	if (c->link != LINK_PARKED)
+		return false;
+	if (!is_same_offer(&c->offered, offered) ||
+	    !frame_put(&c->out, SMFIC_QUIT_NC)) {
+		child_quit(c, false);
+		return false;
+	}
+	c->link = LINK_OPEN;
+	c->reused = true;
+	return true;
+}
+
 enum child_result child_open(struct child *c, const struct option *offer)
 {
-	c->offered = option_for_child(offer);
+	struct option offered = option_for_child(offer);
+
+	c->why = "";
+	if (take_over(c, &offered))
+		return CHILD_OK;
+	c->offered = offered;
+	c->sessions = 0;
 	c->got = (struct option){ 0 };
 	c->addr_next = 0;
 	for (unsigned i = 0; i < CONF_SOCKETS_MAX; i++)
@@ -207,7 +241,6 @@ enum child_result child_open(struct child *c, const struct option *offer)
 	c->opened_at = c->alive_at = clock_now();
 	c->owed_runs = 0;
 	c->answer_len = 0;
-	c->why = "";
 	c->waits = false;
 	return try_connect(c, connect_failed(c, EADDRNOTAVAIL));
 }
@@ -226,6 +259,7 @@ void child_close(struct child *c)
 	stop_busy(c);
 	c->fd = -1;
 	c->link = LINK_NONE;
+	c->at_end = c->reused = false;
 	c->retry_at = CLOCK_NEVER;
 	c->owed_runs = 0;
 	c->answer_len = 0;
@@ -236,12 +270,48 @@ void child_close(struct child *c)
 
 void child_quit(struct child *c, bool in_message)
 {
+	if (c->link == LINK_PARKED)
+		c->link = LINK_OPEN;
 	if (c->link == LINK_OPEN && !child_owes(c)) {
 		if (!in_message || frame_put(&c->out, SMFIC_ABORT))
 			(void)!frame_put(&c->out, SMFIC_QUIT);
 		(void)!child_flush(c);
 	}
 	child_close(c);
+}
+
+bool child_park(struct child *c)
+{
+	if (c->link != LINK_OPEN || !c->at_end || c->no_reuse ||
+	    buf_len(&c->in) || !c->conf->reuse || c->conf->connections_max ||
+	    ++c->sessions >= SESSIONS_MAX)
+		return false;
+	c->link = LINK_PARKED;
+	c->parked_at = clock_now();
+	return true;
+}
+
+void child_unpark(struct child *c, uint64_t age)
+{
+	if (c->link == LINK_PARKED && clock_now() - c->parked_at >= age)
+		child_quit(c, false);
+}
+
+bool child_is_stale(struct child *c, enum child_result failure)
+{
+	if (!c->reused)
+		return false;
+	if (failure == CHILD_EOF)
+		c->no_reuse = ++c->stale >= STALE_MAX;
+	else if (failure == CHILD_TIMEOUT || failure == CHILD_PROTOCOL)
+		c->no_reuse = true;
+	else
+		return false;
+	if (c->no_reuse)
+		log_info("child \"%s\": takes no second session on a "
+			 "connection, each gets its own now",
+			 c->conf->name);
+	return true;
 }
 
 /* ---- what is owed ---- */
@@ -253,7 +323,7 @@ bool child_owes(const struct child *c)
 
 bool child_is_settled(const struct child *c)
 {
-	return c->link == LINK_NONE ||
+	return c->link == LINK_NONE || c->link == LINK_PARKED ||
 	       (c->link == LINK_OPEN && !buf_len(&c->out));
 }
 
@@ -293,7 +363,7 @@ static void pay(struct child *c)
 
 short child_events(const struct child *c)
 {
-	if (c->fd < 0)
+	if (c->fd < 0 || c->link == LINK_PARKED)
 		return 0;
 	if (c->link == LINK_CONNECTING)
 		return POLLOUT;
@@ -321,6 +391,7 @@ uint64_t child_deadline(const struct child *c)
 
 	switch (c->link) {
 	case LINK_NONE:
+	case LINK_PARKED:
 		return CLOCK_NEVER;
 	case LINK_CONNECTING:
 		if (c->retry_at != CLOCK_NEVER)
@@ -335,6 +406,8 @@ uint64_t child_deadline(const struct child *c)
 		return CLOCK_NEVER;
 	if (child_owes(c) && c->owed[0].stage == STAGE_EOM)
 		wait = c->conf->timeout_eom;
+	if (c->reused)
+		wait = clock_earlier(wait, REUSED_PATIENCE);
 	return c->alive_at + wait;
 }
 
@@ -363,6 +436,7 @@ enum child_result child_too_late(struct child *c)
 		return try_next(c, CHILD_TIMEOUT);
 	case LINK_NONE:
 	case LINK_OPEN:
+	case LINK_PARKED:
 		break;
 	}
 	c->why = "no answer in time";
@@ -388,6 +462,7 @@ enum child_result child_flush(struct child *c)
 	r = io_write(c->fd, &c->out);
 	if (buf_len(&c->out) != before)
 		c->alive_at = clock_now();
+	c->at_end = false;
 	return r == IO_OK || r == IO_AGAIN ? CHILD_OK : lost(c);
 }
 
@@ -548,6 +623,18 @@ static bool is_final(enum answer_kind kind)
 	return !answer_is_edit(kind) && kind != ANSWER_PROGRESS;
 }
 
+static void answered(struct child *c, enum answer_kind kind, enum stage stage)
+{
+	pay(c);
+	c->at_end = stage == STAGE_EOM && kind == ANSWER_CONTINUE &&
+		    child_in_step(c);
+	/* The answer to CONNECT alone might have been one to QUIT_NC. */
+	if (c->reused && stage != STAGE_CONNECT) {
+		c->reused = false;
+		c->stale = 0;
+	}
+}
+
 enum child_result child_answer(struct child *c, struct answer *answer_out,
 			       enum stage *stage_out)
 {
@@ -566,7 +653,7 @@ enum child_result child_answer(struct child *c, struct answer *answer_out,
 		return bad_packet(c, why);
 	*stage_out = c->owed[0].stage;
 	if (is_final(answer_out->kind))
-		pay(c);
+		answered(c, answer_out->kind, *stage_out);
 	return CHILD_OK;
 }
 

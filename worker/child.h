@@ -41,6 +41,7 @@ enum child_link {
 	LINK_CONNECTING,  /* also: waiting to try again, fd is -1 then */
 	LINK_NEGOTIATING, /* our offer is out */
 	LINK_OPEN,
+	LINK_PARKED, /* open, but of no session: child_open() takes it over */
 };
 
 /* Answers owed come in the order of the commands: runs of the same stage. */
@@ -84,6 +85,12 @@ struct child {
 	bool taken;	    /* ... and the keeper has said yes to it */
 	bool waits;	    /* the keeper has said: not now */
 	bool is_patient;    /* child_await() may be used on its socket */
+	bool at_end; /* its continue to an end of message was its last word */
+	bool reused; /* taken over from another session; not yet proven good */
+	bool no_reuse;	/* it does not take a second session, for all we know */
+	unsigned stale; /* connections in a row that were no good then */
+	unsigned sessions; /* that this connection has served */
+	uint64_t parked_at;
 	uint64_t opened_at;
 	uint64_t retry_at; /* CLOCK_NEVER: no try waits */
 	struct buf in;
@@ -120,6 +127,20 @@ void child_close(struct child *c);
  * message, and closes.
  */
 void child_quit(struct child *c, bool in_message);
+/*
+ * The session is over, but the next one may have the connection: child_open()
+ * takes it over by QUIT_NC, which libmilter heeds behind a continue to the end
+ * of a message and nowhere else (milter-protocol).  False: not this one.
+ */
+bool child_park(struct child *c);
+/* Says QUIT to one that has been parked for so long, in microseconds. */
+void child_unpark(struct child *c, uint64_t age);
+/*
+ * It has failed on a connection taken over, before it had said a word that
+ * only the new session can be about: that is no failure of the milter.  Ends
+ * reuse for one that does not take it.
+ */
+bool child_is_stale(struct child *c, enum child_result failure);
 
 /* Poll events wanted, 0 for none; and when to come back without any. */
 short child_events(const struct child *c);

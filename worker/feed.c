@@ -389,7 +389,7 @@ static bool open_child(struct chain *c, struct member *m)
 {
 	enum child_result r;
 
-	if (m->child.link != LINK_NONE)
+	if (m->child.link != LINK_NONE && m->child.link != LINK_PARKED)
 		return true;
 	if (!has_reason_to_open(c, m))
 		return false;
@@ -397,9 +397,10 @@ static bool open_child(struct chain *c, struct member *m)
 		(void)left_alone(c, m);
 		return false;
 	}
-	board_count_milter(c->env->board, c->env->slot, m->cell,
-			   MILTER_CONNECTS, 1);
 	r = child_open(&m->child, &c->offer);
+	if (!m->child.reused)
+		board_count_milter(c->env->board, c->env->slot, m->cell,
+				   MILTER_CONNECTS, 1);
 	if (r != CHILD_OK)
 		standing_fail(c, m, r);
 	return r == CHILD_OK;

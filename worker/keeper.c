@@ -115,6 +115,7 @@ static uint64_t waits_since(const struct child *c)
 {
 	switch (c->link) {
 	case LINK_NONE:
+	case LINK_PARKED:
 		return CLOCK_NEVER;
 	case LINK_CONNECTING:
 	case LINK_NEGOTIATING:

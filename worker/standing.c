@@ -246,7 +246,8 @@ static void end_trial(struct member *m, enum child_result failure)
 void standing_fail(struct chain *c, struct member *m, enum child_result failure)
 {
 	int reason = errno;
-	bool rejoin = may_rejoin(m, failure);
+	bool rejoin =
+		child_is_stale(&m->child, failure) || may_rejoin(m, failure);
 	bool idle = is_quiet_loss(m, failure);
 	enum stage at = failed_at(c, m);
 

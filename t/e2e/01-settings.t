@@ -66,7 +66,7 @@ is "the manual knows the keys of [server], in order" \
 is "and those of [milter NAME]" \
 	"$(keys_in_manual MILTERS)" "$(keys_printed '[milter')"
 is "there are as many as there were" \
-	"$(grep -c '^[a-z_]* =' "$T/printed")" 53
+	"$(grep -c '^[a-z_]* =' "$T/printed")" 54
 
 # The sample file is compared with the table by a unit test.
 defaults_of_sample() {

@@ -35,6 +35,8 @@ front() { # SERVER-LINES NAME[;KEY=VALUE...]...
 			echo "[milter $name]"
 			[[ "$child" == *socket=* ]] ||
 				echo "socket = unix:$T/$name.sock"
+			# What it hears is known when it is let go.
+			[[ "$child" == *reuse=* ]] || echo "reuse = no"
 			tr ';' '\n' <<<"${child#"$name"}"
 		done
 	} >"$file"

@@ -77,8 +77,8 @@ static void open_it(void)
 static void expect_failure(enum child_result have, enum child_result want,
 			   const char *reason)
 {
-	cr_expect_eq(have, want, "%s instead of %s",
-		     child_result_name(have), child_result_name(want));
+	cr_expect_eq(have, want, "%s instead of %s", child_result_name(have),
+		     child_result_name(want));
 	cr_expect(strstr(child.why, reason), "\"%s\" lacks \"%s\"", child.why,
 		  reason);
 }
@@ -404,11 +404,10 @@ Test(child, one_answer_too_many)
 
 Test(child, nr_bits_leave_no_debt)
 {
-	static const enum stage stages[] = { STAGE_CONNECT, STAGE_HELO,
-					     STAGE_MAIL,    STAGE_RCPT,
-					     STAGE_DATA,    STAGE_UNKNOWN,
-					     STAGE_HEADER,  STAGE_EOH,
-					     STAGE_BODY };
+	static const enum stage stages[] = {
+		STAGE_CONNECT, STAGE_HELO,   STAGE_MAIL, STAGE_RCPT, STAGE_DATA,
+		STAGE_UNKNOWN, STAGE_HEADER, STAGE_EOH,	 STAGE_BODY
+	};
 
 	puppet.option.protocol = SMFIP_NR_ALL;
 	open_it();
@@ -610,6 +609,216 @@ Test(child, does_not_read)
 	cr_assert_eq(play(), CHILD_OK);
 	cr_expect_eq(buf_len(&child.out), 0);
 	cr_expect_eq(child_deadline(&child), CLOCK_NEVER);
+}
+
+/* ---- one session after the other ---- */
+
+/* Tells it, and its answer is continue. */
+static void tell_and_hear(enum stage stage)
+{
+	char want[40];
+
+	tell(stage);
+	cr_assert_eq(play(), CHILD_OK);
+	snprintf(want, sizeof(want), "continue@%s", milter_stage_name(stage));
+	expect_answer(want);
+	expect_answer("nothing");
+}
+
+/* A first session, which ends as it may for a second one. */
+static void park_it(void)
+{
+	conf.reuse = true;
+	open_it();
+	tell_and_hear(STAGE_CONNECT);
+	tell_and_hear(STAGE_EOM);
+	cr_assert(child_park(&child));
+	cr_expect_eq(child.link, LINK_PARKED);
+	cr_expect_eq(child_deadline(&child), CLOCK_NEVER);
+	cr_expect(child_is_settled(&child));
+	puppet_expect(&puppet, "|OCE");
+}
+
+/* The second one begins. */
+static void take_over_it(void)
+{
+	park_it();
+	cr_assert_eq(child_open(&child, &offer), CHILD_OK);
+	cr_expect_eq(child.link, LINK_OPEN);
+	tell(STAGE_CONNECT);
+}
+
+Test(child, serves_a_second_session)
+{
+	take_over_it();
+	cr_expect_eq(play(), CHILD_OK);
+	puppet_expect(&puppet, "KC");
+	expect_answer("continue@connect");
+	expect_answer("nothing");
+	cr_expect(child.reused, "the answer may have been one to QUIT_NC");
+	tell_and_hear(STAGE_HELO);
+	cr_expect_not(child.reused);
+	cr_expect_not(child_is_stale(&child, CHILD_EOF));
+	tell_and_hear(STAGE_EOM);
+	cr_expect(child_park(&child));
+}
+
+Test(child, is_not_reused_but_behind_a_continue_to_the_end)
+{
+	conf.reuse = true;
+	open_it();
+	cr_expect_not(child_park(&child), "negotiated only");
+	tell_and_hear(STAGE_CONNECT);
+	cr_expect_not(child_park(&child), "connect");
+	tell_and_hear(STAGE_EOM);
+	tell_and_hear(STAGE_HELO);
+	cr_expect_not(child_park(&child), "HELO behind the end");
+	tell_and_hear(STAGE_EOM);
+	cr_assert_eq(child_abort(&child), CHILD_OK);
+	cr_expect_not(child_park(&child), "ABORT behind the end");
+	puppet.say[STAGE_EOM] = "a";
+	tell(STAGE_EOM);
+	cr_expect_eq(play(), CHILD_OK);
+	expect_answer("accept@eom");
+	cr_expect_not(child_park(&child), "accept");
+	puppet.say[STAGE_EOM] = "";
+	tell(STAGE_EOM);
+	cr_expect_eq(play(), CHILD_OK);
+	cr_expect_not(child_park(&child), "no answer yet");
+}
+
+Test(child, is_not_reused_where_that_is_not_wanted)
+{
+	open_it();
+	tell_and_hear(STAGE_EOM);
+	conf.reuse = false;
+	cr_expect_not(child_park(&child));
+	conf.reuse = true;
+	conf.connections_max = 5;
+	cr_expect_not(child_park(&child), "others wait for it");
+	conf.connections_max = 0;
+	cr_expect(child_park(&child));
+}
+
+Test(child, is_not_reused_without_end)
+{
+	conf.reuse = true;
+	open_it();
+	tell_and_hear(STAGE_EOM);
+	for (int i = 1; i < 200; i++) {
+		cr_assert(child_park(&child), "session %d", i);
+		cr_assert_eq(child_open(&child, &offer), CHILD_OK);
+		tell_and_hear(STAGE_EOM);
+	}
+	cr_expect_not(child_park(&child));
+}
+
+Test(child, is_not_reused_for_another_offer)
+{
+	park_it();
+	offer.protocol &= ~SMFIP_HDR_LEADSPC;
+	open_it();
+	play();
+	puppet_expect(&puppet, "Q|O");
+	cr_expect_not(child.reused);
+}
+
+Test(child, says_quit_when_it_was_parked_too_long)
+{
+	park_it();
+	clock_set(START + CLOCK_S - 1);
+	child_unpark(&child, CLOCK_S);
+	cr_expect_eq(child.link, LINK_PARKED);
+	clock_set(START + CLOCK_S);
+	child_unpark(&child, CLOCK_S);
+	cr_expect_eq(child.link, LINK_NONE);
+	play();
+	puppet_expect(&puppet, "Q");
+}
+
+/* It was restarted while parked: no failure, but not a habit either. */
+Test(child, that_closes_meanwhile_is_stale)
+{
+	for (int i = 1; i <= 3; i++) {
+		park_it();
+		puppet_say(&puppet, "x");
+		cr_assert_eq(child_open(&child, &offer), CHILD_OK);
+		cr_assert_eq(child_tell(&child, STAGE_CONNECT,
+					&(struct command){ .kind = CMD_DATA }),
+			     CHILD_OK);
+		cr_expect_eq(child_flush(&child), CHILD_EOF);
+		cr_expect(child_is_stale(&child, CHILD_EOF));
+		child_close(&child);
+		cr_expect_eq(child.no_reuse, i == 3);
+	}
+	open_it();
+	tell_and_hear(STAGE_EOM);
+	cr_expect_not(child_park(&child));
+}
+
+Test(child, that_hangs_on_a_second_session_is_stale)
+{
+	puppet.say[STAGE_HELO] = "";
+	take_over_it();
+	cr_expect_eq(play(), CHILD_OK);
+	expect_answer("continue@connect");
+	tell(STAGE_HELO);
+	cr_expect_eq(play(), CHILD_OK);
+	cr_expect_eq(child_deadline(&child), START + CLOCK_S);
+	clock_set(START + CLOCK_S);
+	cr_expect_eq(child_too_late(&child), CHILD_TIMEOUT);
+	cr_expect(child_is_stale(&child, CHILD_TIMEOUT));
+	cr_expect(child.no_reuse);
+	cr_expect_not(child_is_stale(&child, CHILD_NO_SPACE));
+}
+
+Test(child, that_answers_quit_nc_is_stale)
+{
+	take_over_it();
+	puppet_say(&puppet, "c");
+	cr_expect_eq(play(), CHILD_OK);
+	expect_answer("continue@connect");
+	expect_answer("protocol");
+	cr_expect(child_is_stale(&child, CHILD_PROTOCOL));
+	cr_expect(child.no_reuse);
+}
+
+/* ---- waiting for it alone ---- */
+
+Test(child, is_waited_for_a_moment)
+{
+	puppet.say[STAGE_MAIL] = "";
+	open_it();
+	cr_expect_eq(child_await(&child), CHILD_NOTHING, "nothing is owed");
+	tell(STAGE_MAIL);
+	cr_expect_eq(play(), CHILD_OK);
+	cr_expect_eq(child_await(&child), CHILD_NOTHING, "it is silent");
+	puppet_say(&puppet, "c");
+	cr_expect_eq(child_await(&child), CHILD_OK);
+	expect_answer("continue@mail");
+	tell(STAGE_RCPT);
+	puppet_say(&puppet, "x");
+	expect_failure(child_await(&child), CHILD_EOF, "closed");
+}
+
+/* Less than is owed must not be waited for without end, nor be lost. */
+Test(child, that_owes_several_is_waited_for_all)
+{
+	puppet.option.protocol = SMFIP_NR_BODY;
+	open_it();
+	for (int i = 0; i < 3; i++)
+		tell(STAGE_HEADER);
+	puppet_say(&puppet, "ccc");
+	cr_expect_eq(child_await(&child), CHILD_OK);
+	for (int i = 0; i < 3; i++)
+		expect_answer("continue@header");
+	expect_answer("nothing");
+	tell(STAGE_HEADER);
+	tell(STAGE_HEADER);
+	puppet_say(&puppet, "r");
+	cr_expect_eq(child_await(&child), CHILD_OK);
+	expect_answer("reject@header");
+	expect_answer("nothing");
 }
 
 /* ---- telling ---- */
