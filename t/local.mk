@@ -272,6 +272,7 @@ E2E_TESTS = \
 	t/e2e/66-peer-all-six.t \
 	t/e2e/67-peer-free-and-late.t \
 	t/e2e/68-peer-failures.t \
+	t/e2e/69-peer-reuse.t \
 	t/e2e/70-load.t \
 	t/e2e/71-malformed-commands.t \
 	t/e2e/72-children-die.t \
