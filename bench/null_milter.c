@@ -1,30 +1,21 @@
 /*
  * null_milter - a child on the real libmilter that lets everything pass
  *
- *	null_milter SOCKET [milliseconds [COUNT]]
+ *	null_milter SOCKET [milliseconds]
  *
  * Has every callback and answers "continue" to each.  With a number it sleeps
  * so long at MAIL, at each recipient and at the end of the message, as a
- * milter does that asks somebody else.  The file COUNT holds the number of
- * its connections so far, eight bytes as this machine has them.  Ends within five seconds of SIGTERM:
+ * milter does that asks somebody else.  Ends within five seconds of SIGTERM:
  * that is libmilter's own step.
  */
-#include <fcntl.h>
 #include <libmilter/mfapi.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 static long sleep_ms;
-static _Atomic uint64_t here;
-static _Atomic uint64_t *connections = &here;
 
 static sfsistat on_nothing(void)
 {
@@ -39,7 +30,6 @@ static sfsistat on_nothing(void)
 static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *addr)
 {
 	(void)ctx, (void)host, (void)addr;
-	atomic_fetch_add(connections, 1);
 	return SMFIS_CONTINUE;
 }
 
@@ -85,21 +75,6 @@ static sfsistat on_eom(SMFICTX *ctx)
 	return on_nothing();
 }
 
-static bool count_in(const char *path)
-{
-	const size_t size = sizeof(*connections);
-	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	void *p = MAP_FAILED;
-
-	if (fd >= 0 && ftruncate(fd, (off_t)size) == 0)
-		p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED)
-		return false;
-	connections = p;
-	close(fd);
-	return true;
-}
-
 int main(int argc, char **argv)
 {
 	static char name[] = "null";
@@ -121,17 +96,12 @@ int main(int argc, char **argv)
 		.xxfi_data = on_event,
 	};
 
-	if (argc < 2 || argc > 4) {
-		fprintf(stderr,
-			"usage: null_milter SOCKET [milliseconds [COUNT]]\n");
+	if (argc < 2 || argc > 3) {
+		fprintf(stderr, "usage: null_milter SOCKET [milliseconds]\n");
 		return 2;
 	}
-	if (argc >= 3)
+	if (argc == 3)
 		sleep_ms = strtol(argv[2], NULL, 10);
-	if (argc == 4 && !count_in(argv[3])) {
-		perror(argv[3]);
-		return 1;
-	}
 	umask(0111); /* a Postfix is another user */
 	if (smfi_setconn(argv[1]) != MI_SUCCESS ||
 	    smfi_register(milter) != MI_SUCCESS) {

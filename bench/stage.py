@@ -5,7 +5,6 @@ own list), "chain" or "free" (behind one sekishod, with that order).  Each way
 has children of its own, so that none pays for what another leaves open.
 """
 import os
-import struct
 import subprocess
 import time
 
@@ -63,32 +62,27 @@ class Stage:
 
     # -------------------------------------------------------------- children
     def null_child(self, sleep_ms=0):
-        """A child on libmilter: (address, process, file of its count)."""
+        """A child on libmilter."""
         name = self.new_name("child")
         process = self.start([self.tool("null_milter"), f"unix:{name}.sock",
-                              str(sleep_ms), f"{name}.count"], f"{name}.log")
+                              str(sleep_ms)], f"{name}.log")
         wait_for(name, lambda: os.path.exists(f"{name}.sock"), 10)
-        return Child(f"unix:{name}.sock", process, f"{name}.count")
+        return Child(f"unix:{name}.sock", process)
 
     def light_child(self):
         name = self.new_name("child")
         process = self.start([self.tool("light_milter"), "1", f"{name}.sock"],
                              f"{name}.log")
         wait_for(name, lambda: "ready" in text_of(f"{name}.log"), 10)
-        return Child(f"unix:{name}.sock", process, None)
+        return Child(f"unix:{name}.sock", process)
 
 
 class Child:
-    def __init__(self, address, process, count_path):
+    def __init__(self, address, process):
         self.address, self.process = address, process
-        self.count_path = count_path
 
     def cpu(self):
         return machine.cpu_of([self.process.pid])
-
-    def connections(self):
-        with open(self.count_path, "rb") as f:
-            return struct.unpack("=Q", f.read(8))[0]
 
 
 def text_of(path):
@@ -117,6 +111,7 @@ class Way:
             return self
         path = self.stage.new_name(self.name)
         self.log = f"{path}.log"
+        self.status = f"{path}.status"
         self.address = self.listen or f"unix:{path}.sock"
         with open(f"{path}.conf", "w", encoding="ascii") as f:
             f.write("\n".join(self.settings()) + "\n")
@@ -128,6 +123,7 @@ class Way:
 
     def settings(self):
         lines = ["[server]", f"listen = {self.address}",
+                 f"status = unix:{self.status}",
                  f"spool_directory = {self.stage.work}/spool", *self.server]
         for i, child in enumerate(self.children):
             lines += [f"[milter child{i + 1}]", f"socket = {child.address}",
@@ -168,6 +164,22 @@ class Way:
 
     def child_pids(self):
         return [child.process.pid for child in self.children]
+
+    def counters(self, milter):
+        """
+        What sekishod itself has counted of a milter, {metric: number}; of
+        several with the same name that differ by a label, their sum.
+        """
+        r = subprocess.run([f"{self.stage.build}/sekishoctl", "metrics",
+                            "-s", self.status], stdin=subprocess.DEVNULL,
+                           capture_output=True, text=True, check=True)
+        out = {}
+        for line in r.stdout.split("\n"):
+            if f'milter="{milter}"' in line:
+                name, value = line.rsplit(" ", 1)
+                name = name.split("{")[0]
+                out[name] = out.get(name, 0) + float(value)
+        return out
 
     # ----------------------------------------------------------------- a load
     def command(self, **options):
