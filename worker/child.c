@@ -55,6 +55,8 @@ void child_trim(struct child *c)
 #define SESSIONS_MAX 200
 /* One that is restarted loses a connection; one that closes them, each. */
 #define STALE_MAX 3
+/* QUIT_NC came with it; who speaks less may know nothing of it. */
+#define REUSE_VERSION 6
 
 static enum child_result connect_failed(struct child *c, int reason)
 {
@@ -283,7 +285,8 @@ void child_quit(struct child *c, bool in_message)
 bool child_park(struct child *c)
 {
 	if (c->link != LINK_OPEN || !c->at_end || c->no_reuse ||
-	    buf_len(&c->in) || !c->conf->reuse || c->conf->connections_max ||
+	    buf_len(&c->in) || c->got.version < REUSE_VERSION ||
+	    !c->conf->reuse || c->conf->connections_max ||
 	    ++c->sessions >= SESSIONS_MAX)
 		return false;
 	c->link = LINK_PARKED;

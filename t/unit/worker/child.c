@@ -697,6 +697,9 @@ Test(child, is_not_reused_where_that_is_not_wanted)
 	conf.connections_max = 5;
 	cr_expect_not(child_park(&child), "others wait for it");
 	conf.connections_max = 0;
+	child.got.version = 5;
+	cr_expect_not(child_park(&child), "it may not know QUIT_NC");
+	child.got.version = 6;
 	cr_expect(child_park(&child));
 }
 
