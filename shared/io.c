@@ -110,18 +110,34 @@ enum io_result io_await(int fd, struct buf *b, size_t max, size_t least)
 	return is_temporary(errno) ? IO_TIMEOUT : IO_ERROR;
 }
 
+enum io_result io_write_pieces(int fd, struct iovec *pieces, size_t count,
+			       size_t *written_out)
+{
+	struct msghdr message = { .msg_iov = pieces, .msg_iovlen = count };
+	size_t all = 0;
+	ssize_t n;
+
+	for (size_t i = 0; i < count; i++)
+		all += pieces[i].iov_len;
+	n = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	*written_out = n > 0 ? (size_t)n : 0;
+	if (n < 0)
+		return is_temporary(errno) ? IO_AGAIN : IO_ERROR;
+	return *written_out < all ? IO_AGAIN : IO_OK;
+}
+
 enum io_result io_write(int fd, struct buf *b)
 {
-	while (buf_len(b)) {
-		struct slice s = buf_slice(b);
-		ssize_t n =
-			send(fd, s.data, s.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	struct slice s = buf_slice(b);
+	ssize_t n;
 
-		if (n < 0)
-			return is_temporary(errno) ? IO_AGAIN : IO_ERROR;
-		buf_skip(b, (size_t)n);
-	}
-	return IO_OK;
+	if (!s.len)
+		return IO_OK;
+	n = send(fd, s.data, s.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n < 0)
+		return is_temporary(errno) ? IO_AGAIN : IO_ERROR;
+	buf_skip(b, (size_t)n);
+	return (size_t)n < s.len ? IO_AGAIN : IO_OK;
 }
 
 enum io_result io_wait(int fd, short events, uint64_t deadline)

@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "shared/buf.h"
 
@@ -58,8 +59,17 @@ bool io_be_patient(int fd, uint64_t patience);
  * are read; 0: whatever comes, up to max.  IO_TIMEOUT: nothing came.
  */
 enum io_result io_await(int fd, struct buf *b, size_t max, size_t least);
-/* Writes once as much of b as goes and uses it up; IO_OK: b is empty now. */
+/*
+ * Writes as much of b as goes and uses it up; IO_OK: b is empty now.  When not
+ * all of it went, the peer's buffer is full: IO_AGAIN.
+ */
 enum io_result io_write(int fd, struct buf *b);
+/*
+ * Writes pieces in one go; *written_out bytes have gone.  IO_AGAIN: not all of
+ * them.  EFAULT: a piece is mapped from a file that cannot be read.
+ */
+enum io_result io_write_pieces(int fd, struct iovec *pieces, size_t count,
+			       size_t *written_out);
 /* Waits for events (POLLIN, POLLOUT): IO_OK, IO_TIMEOUT or IO_ERROR. */
 enum io_result io_wait(int fd, short events, uint64_t deadline);
 /* Writes all of b, waiting until the deadline. */

@@ -105,6 +105,7 @@ t_unit_test_worker_SOURCES = \
 	t/unit/worker/puppet.c \
 	t/unit/worker/puppet.h \
 	t/unit/worker/reserve_talk.c \
+	t/unit/worker/spool.c \
 	t/unit/worker/stand.c \
 	t/unit/worker/stand.h \
 	t/unit/worker/summary.c \

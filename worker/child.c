@@ -147,6 +147,7 @@ static void give_up_address(struct child *c)
 	c->link = LINK_CONNECTING;
 	buf_clear(&c->in);
 	buf_clear(&c->out);
+	c->run = (struct body_run){ 0 };
 	c->answer_len = 0;
 	give_back(c);
 	if (c->keeper && a + 1 == e->addr_count)
@@ -267,6 +268,7 @@ void child_close(struct child *c)
 	c->answer_len = 0;
 	buf_clear(&c->in);
 	buf_clear(&c->out);
+	c->run = (struct body_run){ 0 };
 	give_back(c);
 }
 
@@ -274,7 +276,8 @@ void child_quit(struct child *c, bool in_message)
 {
 	if (c->link == LINK_PARKED)
 		c->link = LINK_OPEN;
-	if (c->link == LINK_OPEN && !child_owes(c)) {
+	/* A word in the middle of a packet would be none. */
+	if (c->link == LINK_OPEN && !child_owes(c) && !child_has_run(c)) {
 		if (!in_message || frame_put(&c->out, SMFIC_ABORT))
 			(void)!frame_put(&c->out, SMFIC_QUIT);
 		(void)!child_flush(c);
@@ -327,7 +330,7 @@ bool child_owes(const struct child *c)
 bool child_is_settled(const struct child *c)
 {
 	return c->link == LINK_NONE || c->link == LINK_PARKED ||
-	       (c->link == LINK_OPEN && !buf_len(&c->out));
+	       (c->link == LINK_OPEN && !child_is_writing(c));
 }
 
 static void owe(struct child *c, enum stage stage)
@@ -370,7 +373,7 @@ short child_events(const struct child *c)
 		return 0;
 	if (c->link == LINK_CONNECTING)
 		return POLLOUT;
-	return (short)(POLLIN | (buf_len(&c->out) ? POLLOUT : 0));
+	return (short)(POLLIN | (child_is_writing(c) ? POLLOUT : 0));
 }
 
 /* The time to connect is shared out over the addresses. */
@@ -405,7 +408,7 @@ uint64_t child_deadline(const struct child *c)
 	case LINK_OPEN:
 		break;
 	}
-	if (!child_owes(c) && !buf_len(&c->out))
+	if (!child_owes(c) && !child_is_writing(c))
 		return CLOCK_NEVER;
 	if (child_owes(c) && c->owed[0].stage == STAGE_EOM)
 		wait = c->conf->timeout_eom;
@@ -455,18 +458,75 @@ static enum child_result lost(struct child *c)
 	return c->link == LINK_NEGOTIATING ? CHILD_CONNECT : CHILD_EOF;
 }
 
-enum child_result child_flush(struct child *c)
+bool child_has_run(const struct child *c)
 {
-	size_t before = buf_len(&c->out);
+	return body_run_left(&c->run);
+}
+
+bool child_is_writing(const struct child *c)
+{
+	return buf_len(&c->out) || child_has_run(c);
+}
+
+/* What is queued in front goes with the first packets of the run. */
+static enum io_result write_run(struct child *c)
+{
+	struct body_pieces p;
+	size_t queued = buf_len(&c->out), gone;
 	enum io_result r;
 
-	if (!before || c->link == LINK_CONNECTING || c->fd < 0)
+	p.count = 0;
+	p.bytes = 0;
+	if (queued) {
+		p.iov[p.count++] =
+			(struct iovec){ c->out.data + c->out.start, queued };
+	}
+	if (!body_run_pieces(&c->run, &p))
+		return IO_ERROR;
+	r = io_write_pieces(c->fd, p.iov, p.count, &gone);
+	if (gone < queued)
+		queued = gone;
+	buf_skip(&c->out, queued);
+	body_run_sent(&c->run, gone - queued);
+	return r;
+}
+
+/* Writes as far as it goes; *progress_out: was anything written? */
+static enum io_result write_queued(struct child *c, bool *progress_out)
+{
+	size_t before = buf_len(&c->out);
+	uint64_t at = c->run.at;
+	size_t sent = c->run.sent;
+	enum io_result r = IO_OK;
+
+	while (r == IO_OK && child_has_run(c))
+		r = write_run(c);
+	if (r == IO_OK)
+		r = io_write(c->fd, &c->out);
+	*progress_out = buf_len(&c->out) != before || c->run.at != at ||
+			c->run.sent != sent;
+	return r;
+}
+
+enum child_result child_flush(struct child *c)
+{
+	enum io_result r;
+	bool progress;
+
+	if (!child_is_writing(c) || c->link == LINK_CONNECTING || c->fd < 0)
 		return CHILD_OK;
-	r = io_write(c->fd, &c->out);
-	if (buf_len(&c->out) != before)
+	r = write_queued(c, &progress);
+	if (progress)
 		c->alive_at = clock_now();
 	c->at_end = false;
-	return r == IO_OK || r == IO_AGAIN ? CHILD_OK : lost(c);
+	if (r == IO_OK || r == IO_AGAIN)
+		return CHILD_OK;
+	if (errno == EFAULT || errno == ENOMEM) {
+		c->why = errno == EFAULT ? "the spool cannot be read" :
+					   "no memory";
+		return CHILD_NO_SPACE;
+	}
+	return lost(c);
 }
 
 static bool keep_lists(struct child *c)
@@ -613,7 +673,7 @@ enum child_result child_await(struct child *c)
 	size_t n = answers_owed(c), least = 0;
 	enum io_result r;
 
-	if (!c->is_patient || c->link != LINK_OPEN || !n || buf_len(&c->out))
+	if (!c->is_patient || c->link != LINK_OPEN || !n || child_is_writing(c))
 		return CHILD_NOTHING;
 	if (n > 1 && n < READ_SIZE / ANSWER_SIZE && !buf_len(&c->in))
 		least = n * ANSWER_SIZE;
@@ -664,7 +724,7 @@ enum child_result child_answer(struct child *c, struct answer *answer_out,
 
 bool child_in_step(const struct child *c)
 {
-	return !child_owes(c) && !c->unanswered_tail && !buf_len(&c->out);
+	return !child_owes(c) && !c->unanswered_tail && !child_is_writing(c);
 }
 
 bool child_is_quiet(const struct child *c)
@@ -694,6 +754,15 @@ void child_told(struct child *c, enum stage stage)
 	c->unanswered_tail = c->got.protocol & milter_stage_nr_bit(stage);
 	if (!c->unanswered_tail)
 		owe(c, stage);
+}
+
+void child_tell_body(struct child *c, struct body *body, uint64_t from,
+		     uint64_t end)
+{
+	BUG_IF(child_has_run(c));
+	c->run = (struct body_run){ .body = body, .at = from, .end = end };
+	for (; from < end; from += MILTER_PAYLOAD_MAX)
+		child_told(c, STAGE_BODY);
 }
 
 enum child_result child_tell_macros(struct child *c, enum stage stage,

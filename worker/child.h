@@ -22,6 +22,7 @@
 #include "shared/milter_answer.h"
 #include "shared/milter_command.h"
 #include "shared/milter_option.h"
+#include "worker/body.h"
 #include "worker/journal.h"
 
 enum child_result {
@@ -95,7 +96,8 @@ struct child {
 	uint64_t retry_at; /* CLOCK_NEVER: no try waits */
 	struct buf in;
 	struct buf out;
-	size_t answer_len; /* packet shown last, to be used up */
+	struct body_run run; /* what goes behind out */
+	size_t answer_len;   /* packet shown last, to be used up */
 	struct option offered;
 	struct option got; /* lists look into list_bytes */
 	struct buf list_bytes;
@@ -185,6 +187,15 @@ enum child_result child_tell(struct child *c, enum stage stage,
 			     const struct command *command);
 /* A packet the caller queued itself in c->out: is an answer owed now? */
 void child_told(struct child *c, enum stage stage);
+/*
+ * Queues a part of a body as packets that are not copied; nothing else may be
+ * queued until it has gone (child_has_run).  The body must stay as long.
+ */
+void child_tell_body(struct child *c, struct body *body, uint64_t from,
+		     uint64_t end);
+bool child_has_run(const struct child *c);
+/* Is anything queued that has not gone? */
+bool child_is_writing(const struct child *c);
 /* Queues the macros of a stage, cut down to the child's own list. */
 enum child_result child_tell_macros(struct child *c, enum stage stage,
 				    const struct journal_macros *macros,

@@ -2,10 +2,10 @@
 
 #include "worker/dialect.h"
 
-void edits_begin(struct edits *e, struct arena *arena, const struct conf *conf)
+void edits_begin(struct edits *e, const struct conf *conf)
 {
 	*e = (struct edits){ 0 };
-	body_init(&e->body, arena, conf);
+	body_init(&e->body, NULL, conf);
 }
 
 void edits_end(struct edits *e)

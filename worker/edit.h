@@ -62,7 +62,7 @@ struct edit_rights {
 	bool child_leadspc; /* values of this child do */
 };
 
-void edits_begin(struct edits *e, struct arena *arena, const struct conf *conf);
+void edits_begin(struct edits *e, const struct conf *conf);
 /* Closes what is open. */
 void edits_end(struct edits *e);
 

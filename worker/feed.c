@@ -8,8 +8,10 @@
 #include "shared/log.h"
 #include "shared/milter_frame.h"
 
-/* As much is queued before it is written; a body chunk goes on top. */
+/* As much is queued before it is written; a short body goes on top. */
 #define WRITE_SIZE ((size_t)64 * 1024)
+/* What is not longer costs less copied than in a write of its own. */
+#define SHORT_BODY ((uint64_t)8 * 1024)
 
 /* What became of an attempt to tell something. */
 enum fed {
@@ -286,21 +288,31 @@ static bool waits_for_skip(const struct member *m)
 {
 	uint32_t p = m->child.got.protocol;
 
-	return (p & SMFIP_SKIP) && !(p & SMFIP_NR_BODY) &&
-	       child_owes(&m->child);
+	return (p & SMFIP_SKIP) && !(p & SMFIP_NR_BODY);
 }
 
-static enum fed tell_body(struct chain *c, struct member *m)
+/*
+ * As far as it may be told now: whole packets, and what is behind the last of
+ * them when nothing more is to come.  So packets are the same for each child,
+ * however the body arrives.
+ */
+static uint64_t body_end(const struct member *m)
+{
+	uint64_t left = m->view->body->len - m->mark.body;
+
+	if (waits_for_skip(m) && left > MILTER_PAYLOAD_MAX)
+		left = MILTER_PAYLOAD_MAX;
+	else if (!m->view->complete)
+		left -= left % MILTER_PAYLOAD_MAX;
+	return m->mark.body + left;
+}
+
+/* A short one goes with what is before and behind it. */
+static enum fed tell_short_body(struct chain *c, struct member *m)
 {
 	struct child *child = &m->child;
 	size_t mark, n;
 
-	if (withheld(m, STAGE_BODY)) {
-		m->mark.body = m->view->body->len;
-		return FED_TOLD;
-	}
-	if (waits_for_skip(m))
-		return FED_WAIT;
 	if (!frame_begin(&child->out, SMFIC_BODY, &mark))
 		return failed(c, m, CHILD_NO_SPACE);
 	if (!body_read(m->view->body, m->mark.body, MILTER_PAYLOAD_MAX,
@@ -311,6 +323,26 @@ static enum fed tell_body(struct chain *c, struct member *m)
 	frame_end(&child->out, mark);
 	m->mark.body += n;
 	child_told(child, STAGE_BODY);
+	return FED_TOLD;
+}
+
+static enum fed tell_body(struct chain *c, struct member *m)
+{
+	uint64_t end;
+
+	if (withheld(m, STAGE_BODY)) {
+		m->mark.body = m->view->body->len;
+		return FED_TOLD;
+	}
+	if (waits_for_skip(m) && child_owes(&m->child))
+		return FED_WAIT;
+	end = body_end(m);
+	if (end == m->mark.body)
+		return FED_WAIT;
+	if (end - m->mark.body <= SHORT_BODY)
+		return tell_short_body(c, m);
+	child_tell_body(&m->child, m->view->body, m->mark.body, end);
+	m->mark.body = end;
 	return FED_TOLD;
 }
 
@@ -326,7 +358,7 @@ static enum fed tell_eom(struct chain *c, struct member *m)
 	 * would be taken for the one to E.
 	 */
 	if ((p & (SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY)) &&
-	    (buf_len(&m->child.out) || !child_is_quiet(&m->child)))
+	    (child_is_writing(&m->child) || !child_is_quiet(&m->child)))
 		return FED_WAIT;
 	m->mark.eom = true;
 	return say(c, m, STAGE_EOM, &c->journal->eom_macros, &cmd);
@@ -337,11 +369,13 @@ static enum fed tell_content(struct chain *c, struct member *m)
 	const struct view *v;
 	enum fed fed;
 
+	if (child_has_run(&m->child))
+		return FED_WAIT;
 	if (!m->view) {
 		if (child_owes(&m->child) || !standing_may_have_content(c, m))
 			return FED_WAIT;
 		m->view = standing_view(c, m);
-		edits_begin(&m->edits, c->message_arena, c->env->conf);
+		edits_begin(&m->edits, c->env->conf);
 	}
 	v = m->view;
 	if (!m->mark.eoh) {
@@ -409,21 +443,21 @@ static bool open_child(struct chain *c, struct member *m)
 /* Tells until it has to wait, or has failed. */
 static enum fed tell_all(struct chain *c, struct member *m)
 {
-	struct buf *out = &m->child.out;
+	struct child *child = &m->child;
 	enum child_result r;
 	enum fed fed;
 
 	do {
 		fed = FED_WAIT;
-		while (buf_len(out) < WRITE_SIZE &&
+		while (buf_len(&child->out) < WRITE_SIZE &&
 		       (fed = tell_next(c, m)) == FED_TOLD)
 			continue;
-		if (fed == FED_FAILED || !buf_len(out))
+		if (fed == FED_FAILED || !child_is_writing(child))
 			return fed;
-		r = child_flush(&m->child);
+		r = child_flush(child);
 		if (r != CHILD_OK)
 			return failed(c, m, r);
-	} while (!buf_len(out));
+	} while (!child_is_writing(child));
 	return FED_WAIT;
 }
 

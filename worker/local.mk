@@ -42,6 +42,8 @@ worker_libworker_a_SOURCES = \
 	worker/session_envelope.c \
 	worker/session_message.c \
 	worker/session_parts.h \
+	worker/spool.c \
+	worker/spool.h \
 	worker/standing.c \
 	worker/standing.h \
 	worker/summary.c \

@@ -64,7 +64,7 @@ void member_release(struct member *m)
 	keeper_let_go(m);
 	if (c->link != LINK_OPEN)
 		return; /* nothing said yet: the next message may use it */
-	if (!child_owes(c) && !buf_len(&c->out)) {
+	if (!child_owes(c) && !child_is_writing(c)) {
 		if (m->in_message && child_abort(c) != CHILD_OK)
 			child_close(c);
 		m->in_message = false;

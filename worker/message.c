@@ -17,8 +17,10 @@ static void too_large(struct message *m, const char *limit)
 void message_begin(struct message *m, struct arena *arena,
 		   const struct conf *conf, enum mta mta)
 {
-	*m = (struct message){ .arena = arena, .conf = conf };
-	body_init(&m->body, arena, conf);
+	*m = (struct message){ .arena = arena,
+			       .conf = conf,
+			       .spool = m->spool };
+	body_init(&m->body, &m->spool, conf);
 	m->original.body = &m->body;
 	if (!header_list_init(&m->original.headers, arena, mta))
 		no_space(m, ENOMEM);
@@ -28,7 +30,13 @@ void message_end(struct message *m)
 {
 	if (m->conf)
 		body_deinit(&m->body);
-	*m = (struct message){ 0 };
+	*m = (struct message){ .spool = m->spool };
+}
+
+void message_trim(struct message *m)
+{
+	if (!m->conf)
+		spool_release(&m->spool);
 }
 
 void message_add_header(struct message *m, struct slice name,

@@ -5,7 +5,7 @@
  * as the MTA sends it, or as a child above left it.  A view is never changed
  * once a child may look at it, but for the original growing at its end while
  * it arrives.  So a slow child (evaluate mode) keeps seeing what its place
- * showed it.  All memory is the message arena's.
+ * showed it.  All memory is the message arena's, but for the body's (spool.h).
  */
 #ifndef WORKER_MESSAGE_H
 #define WORKER_MESSAGE_H
@@ -36,6 +36,7 @@ struct message {
 	const struct conf *conf;
 	struct view original;
 	struct body body;
+	struct spool spool; /* the body's; its pages serve the next message */
 	unsigned header_count;
 	uint64_t header_bytes;
 	enum message_trouble trouble;
@@ -43,11 +44,16 @@ struct message {
 	const char *limit; /* the setting, with MESSAGE_TOO_LARGE */
 };
 
-/* Begins a message; the arena is the message's and already reset. */
+/*
+ * Begins a message; the arena is the message's and already reset.  Before the
+ * first one *m is all zero.
+ */
 void message_begin(struct message *m, struct arena *arena,
 		   const struct conf *conf, enum mta mta);
 /* Closes what is open; the caller resets the arena afterwards. */
 void message_end(struct message *m);
+/* Idle for now: what is kept for the body of the next one is given back. */
+void message_trim(struct message *m);
 
 /* Content as the MTA sends it; in trouble, further content is dropped. */
 void message_add_header(struct message *m, struct slice name,

@@ -8,10 +8,11 @@
 #include "shared/milter_frame.h"
 
 /*
- * A full body frame and its macros arrive as one read of 65,560 bytes
- * (Postfix); while a packet is unfinished one more read must fit.
+ * A full body frame and its macros are 65,560 bytes (Postfix); a read takes
+ * all that a socket holds, some three of them.  While a packet is unfinished
+ * one more read must fit.  Small mail touches but the beginning of it.
  */
-#define READ_SIZE	  ((size_t)68 * 1024)
+#define READ_SIZE	  ((size_t)256 * 1024)
 #define IN_MAX		  (2 * READ_SIZE + MILTER_MTA_LENGTH_MAX + 4)
 #define WRITE_SIZE	  ((size_t)64 * 1024)
 #define OUT_MAX		  (4 * WRITE_SIZE)
@@ -42,6 +43,7 @@ void mta_close(struct mta_line *m)
 	if (m->fd >= 0)
 		close(m->fd);
 	m->fd = -1;
+	m->packet_len = 0;
 	buf_skip(&m->in, buf_len(&m->in));
 	buf_skip(&m->out, buf_len(&m->out));
 }

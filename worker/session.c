@@ -12,7 +12,7 @@
 #include "worker/session_parts.h"
 #include "worker/wish.h"
 
-/* Content, edits and replies of one message; headers and body memory extra. */
+/* Edits and replies of one message; its headers extra, its body elsewhere. */
 #define MESSAGE_ARENA_EXTRA ((size_t)128 * 1024 * 1024)
 #define SESSION_ARENA_MAX   ((size_t)4 * 1024 * 1024)
 /* After so much silence of the MTA a child may have gone away. */
@@ -30,9 +30,7 @@ struct session *session_new(const struct worker_env *env)
 	buf_init(&s->reply, MILTER_CHILD_LENGTH_MAX);
 	arena_init(&s->session_arena, SESSION_ARENA_MAX);
 	arena_init(&s->message_arena,
-		   (size_t)env->conf->message_memory +
-			   (size_t)env->conf->headers_size_max +
-			   MESSAGE_ARENA_EXTRA);
+		   (size_t)env->conf->headers_size_max + MESSAGE_ARENA_EXTRA);
 	journal_init(&s->journal, &s->session_arena, &s->message_arena,
 		     env->conf->macros_max);
 	if (!chain_init(&s->chain, env, &s->session_arena, &s->message_arena,
@@ -352,6 +350,7 @@ void session_trim(struct session *s)
 {
 	mta_trim(&s->mta);
 	chain_trim(&s->chain);
+	message_trim(&s->message);
 	arena_trim(&s->session_arena);
 	arena_trim(&s->message_arena);
 	buf_trim(&s->reply);

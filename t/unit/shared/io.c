@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -66,6 +67,24 @@ Test(io, end_of_file_is_a_word_of_its_own)
 	cr_assert_eq(io_peek(fds[1]), IO_EOF);
 	cr_assert_eq(io_read(fds[1], &in, 100), IO_EOF);
 	cr_assert(slice_is(buf_slice(&in), "last"));
+}
+
+Test(io, pieces_in_one_go)
+{
+	static char large[100000];
+	struct iovec pieces[] = { { large, 3 }, { large, sizeof(large) } };
+	size_t n;
+
+	cr_assert_eq(io_write_pieces(fds[0], pieces, 1, &n), IO_OK);
+	cr_expect_eq(n, 3);
+	cr_assert_eq(io_write_pieces(fds[0], pieces, 2, &n), IO_AGAIN);
+	cr_expect(n > 0 && n < sizeof(large));
+	cr_assert_eq(io_write_pieces(fds[0], pieces, 2, &n), IO_AGAIN);
+	cr_expect_eq(n, 0);
+	close(fds[1]);
+	fds[1] = -1;
+	cr_assert_eq(io_write_pieces(fds[0], pieces, 2, &n), IO_ERROR);
+	cr_expect_eq(n, 0);
 }
 
 /* No SIGPIPE: it would end the process and this test with it. */

@@ -824,6 +824,92 @@ Test(child, that_owes_several_is_waited_for_all)
 	expect_answer("nothing");
 }
 
+/* ---- a body as it lies ---- */
+
+static struct conf body_conf = { .message_memory = 100000,
+				 .message_max = 1 << 24,
+				 .spool_directory = "/tmp" };
+static struct body body;
+
+/* In the file and in memory, more than a socket takes at once. */
+static void make_body(size_t n)
+{
+	static char bytes[65535];
+
+	memset(bytes, 'b', sizeof(bytes));
+	body_init(&body, NULL, &body_conf);
+	while (body.len < n) {
+		size_t now = n - (size_t)body.len;
+
+		if (now > sizeof(bytes))
+			now = sizeof(bytes);
+		cr_assert_eq(body_add(&body, slice_of(bytes, now)), BODY_OK);
+	}
+}
+
+Test(child, a_body_goes_behind_what_is_queued)
+{
+	static const struct command eoh = { .kind = CMD_EOH };
+
+	make_body(2000000);
+	open_it();
+	cr_assert_eq(child_tell(&child, STAGE_EOH, &eoh), CHILD_OK);
+	cr_expect_not(child_has_run(&child));
+	child_tell_body(&child, &body, 0, body.len);
+	cr_expect(child_has_run(&child));
+	cr_expect_eq(child.owed_runs, 2);
+	cr_expect_eq(child.owed[1].count, 31, "an answer to each packet");
+	cr_assert_eq(child_flush(&child), CHILD_OK);
+	cr_expect_eq(buf_len(&child.out), 0, "went with the first packets");
+	cr_expect(child_is_writing(&child), "not all of it at once");
+	cr_expect_not(child_is_settled(&child), "to be polled for writing");
+	cr_expect_eq(child_await(&child), CHILD_NOTHING);
+	cr_expect(child_events(&child) & POLLOUT);
+	cr_expect_lt(child.out.size, 65536, "nothing of it was copied");
+	cr_assert_eq(play(), CHILD_OK);
+	cr_expect_not(child_is_writing(&child));
+	expect_answer("continue@eoh");
+	for (int i = 0; i < 31; i++)
+		expect_answer("continue@body");
+	cr_expect(child_in_step(&child));
+	tell(STAGE_EOM);
+	cr_assert_eq(play(), CHILD_OK);
+	puppet_expect(&puppet, "|ONBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBE");
+	cr_expect_eq(buf_len(&puppet.content), 2000000 + 1);
+	body_deinit(&body);
+}
+
+/* In the middle of a packet no other can begin. */
+Test(child, no_word_inside_a_run)
+{
+	make_body(2000000);
+	puppet.option.protocol = SMFIP_NR_BODY;
+	open_it();
+	child_tell_body(&child, &body, 0, body.len);
+	cr_assert_eq(child_flush(&child), CHILD_OK);
+	cr_expect_not(child_owes(&child));
+	cr_expect_not(child_in_step(&child));
+	cr_expect_eq(child_deadline(&child), START + 7 * CLOCK_S);
+	child_quit(&child, true);
+	cr_expect_eq(child.link, LINK_NONE);
+	cr_expect_not(child_has_run(&child), "the body may go now");
+	body_deinit(&body);
+	play();
+	cr_expect_eq(slice_find(buf_slice(&puppet.heard), 'A'), -1);
+	cr_expect_eq(slice_find(buf_slice(&puppet.heard), 'Q'), -1);
+}
+
+Test(child, the_body_cannot_be_read)
+{
+	make_body(2000000);
+	cr_assert_eq(ftruncate(body.own.fd, 0), 0);
+	open_it();
+	child_tell_body(&child, &body, 0, body.len);
+	expect_failure(child_flush(&child), CHILD_NO_SPACE, "spool");
+	child_close(&child);
+	body_deinit(&body);
+}
+
 /* ---- telling ---- */
 
 Test(child, abort_and_quit)

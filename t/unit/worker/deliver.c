@@ -323,8 +323,8 @@ Test(deliver, the_new_body_is_gone)
 	s.conf.spool_directory = "/tmp";
 	ASKS(0, body(text));
 	message(MTA_POSTFIX);
-	cr_assert_geq(s.chain.members[0].edits.body.fd, 0);
-	cr_assert_eq(ftruncate(s.chain.members[0].edits.body.fd, 0), 0);
+	cr_assert_geq(s.chain.members[0].edits.body.own.fd, 0);
+	cr_assert_eq(ftruncate(s.chain.members[0].edits.body.own.fd, 0), 0);
 	expect_log(LOG_LEVEL_ERROR, "could not read the new body back");
 	cr_assert(deliver_prepare(&s.chain));
 	cr_expect_not(deliver_send(&s.chain, &mta, SLICE_EMPTY, &sent));

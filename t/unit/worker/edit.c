@@ -20,7 +20,7 @@ static void begin(void)
 			      .message_max = 1000,
 			      .spool_directory = "/tmp/sekisho-none" };
 	rights = (struct edit_rights){ .actions = SMFIF_ALL };
-	edits_begin(&edits, &arena, &conf);
+	edits_begin(&edits, &conf);
 	why = "";
 }
 
@@ -478,7 +478,7 @@ static void script(struct edits *e, struct slice words)
 {
 	struct slice one;
 
-	edits_begin(e, &arena, &conf);
+	edits_begin(e, &conf);
 	while (slice_split(&words, ';', &one))
 		add_words(e, slice_trim(one));
 }
@@ -781,7 +781,7 @@ static void merge(const struct merge_case *c)
 	if (*c->chain)
 		script(&one, slice_str(c->chain));
 	else
-		edits_begin(&one, &arena, &conf);
+		edits_begin(&one, &conf);
 	script(&two, slice_str(c->free));
 	cr_assert(edits_apply(&one, &arena, &original, &left));
 	cr_assert(header_list_copy(&result, &left->headers, &arena));

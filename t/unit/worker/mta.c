@@ -315,3 +315,18 @@ Test(mta, opened_again)
 	expect_packet(SLICE_LIT("A"));
 	cr_expect_not(mta.is_tcp);
 }
+
+/* The last packet of a session was never used up: its memory goes all the same. */
+Test(mta, closed_and_trimmed)
+{
+	struct slice packet;
+
+	SENDS("\0\0\0\1Q");
+	mta_read(&mta);
+	cr_assert(mta_next(&mta, &packet));
+	mta_trim(&mta);
+	cr_expect_not_null(mta.in.data, "somebody looks at it");
+	mta_close(&mta);
+	mta_trim(&mta);
+	cr_expect_null(mta.in.data);
+}
