@@ -336,6 +336,11 @@ struct board_breaker_copy {
 	uint64_t failed_at; /* of the last failure; 0: never */
 	enum board_milter_counter cause; /* MILTER_FAILED_* of it */
 };
+/*
+ * The milter is asked somewhere else from now on: as if it had never failed,
+ * and none of its sockets is left alone.
+ */
+void board_clear_breaker(struct board *b, unsigned milter);
 void board_read_breaker(const struct board *b, unsigned milter,
 			struct board_breaker_copy *copy_out);
 
