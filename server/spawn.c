@@ -564,13 +564,13 @@ bool spawn_lost_line(struct board *board, unsigned slot, int status, pid_t pid,
 	       buf_printf(line, " pid=%d", (int)pid);
 }
 
-/* The message whose outcome nobody counted; the connection in any case. */
-static void count_lost(struct spawn *s, unsigned slot)
+/* The message whose outcome nobody counted; the connections in any case. */
+static void count_lost(struct spawn *s, unsigned slot, unsigned sessions)
 {
 	const struct board_slot *at = board_slot(s->board, slot);
 	uint32_t stage = load(&at->stage);
 
-	board_count(s->board, slot, COUNT_SESSIONS_LOST, 1);
+	board_count(s->board, slot, COUNT_SESSIONS_LOST, sessions);
 	if (load(&at->message) != MESSAGE_OPEN)
 		return;
 	board_message_settle(s->board, slot,
@@ -585,7 +585,7 @@ static void log_lost(struct spawn *s, unsigned slot, int status)
 	struct buf line;
 
 	buf_init(&line, LINE_CEILING);
-	count_lost(s, slot);
+	count_lost(s, slot, 1);
 	(void)spawn_lost_line(s->board, slot, status, s->rows[slot].pid, &line);
 	log_info("%.*s", SLICE_ARG(buf_slice(&line)));
 	(void)board_read_text(board_slot(s->board, slot), &text);
@@ -593,6 +593,20 @@ static void log_lost(struct spawn *s, unsigned slot, int status)
 			    text_of(text.queue_id, sizeof(text.queue_id)),
 			    buf_slice(&line));
 	buf_deinit(&line);
+}
+
+/* Of its guests no more is known than how many: never more than it took. */
+static void count_guests(struct spawn *s, unsigned slot)
+{
+	const struct board_slot *at = board_slot(s->board, slot);
+	unsigned guests = load(&at->guests), taken = load(&at->sessions);
+
+	if (guests > taken)
+		guests = taken;
+	count_lost(s, slot, guests);
+	if (guests)
+		log_warn("reserve worker %d took %u connections with it",
+			 (int)s->rows[slot].pid, guests);
 }
 
 static bool is_expected(int status)
@@ -647,6 +661,8 @@ static void bury(struct spawn *s, unsigned slot, int status)
 	set_pace(s, slot, status);
 	if (!is_expected(status) && state_of(s, slot) == SLOT_BUSY)
 		log_lost(s, slot, status);
+	if (!is_expected(status) && state_of(s, slot) == SLOT_RESERVE)
+		count_guests(s, slot);
 	if (state_of(s, slot) != SLOT_STARTING)
 		s->failed_starts = 0;
 	close_row(row);

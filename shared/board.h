@@ -30,7 +30,7 @@
 #include "shared/milter.h"
 #include "shared/slice.h"
 
-#define BOARD_VERSION  2
+#define BOARD_VERSION  3
 #define BOARD_MILTERS  64
 #define BOARD_SHARDS   8
 #define BOARD_LIST_MAX 1024 /* bytes of one remembered macro list */
@@ -128,6 +128,7 @@ struct board_slot {
 	 * its slot.
 	 */
 	_Atomic uint8_t held[BOARD_MILTERS];
+	_Atomic uint32_t guests; /* connections of a reserve worker */
 };
 
 /* Counters of one shard; every word is valid alone. */
@@ -259,6 +260,8 @@ void board_note_stage(struct board_slot *s, enum stage stage, unsigned child);
 /* A connection to this milter is open: socket is its index; or is closed. */
 void board_note_held(struct board_slot *s, unsigned milter, unsigned socket);
 void board_note_released(struct board_slot *s, unsigned milter);
+/* A reserve worker has so many connections. */
+void board_note_guests(struct board_slot *s, unsigned guests);
 /* How many workers hold a connection to this milter, by socket of it. */
 unsigned board_held(const struct board *b, unsigned milter,
 		    unsigned by_socket_out[CONF_SOCKETS_MAX]);

@@ -170,7 +170,8 @@ _Static_assert(offsetof(struct board_text, peer) == 4, "doc/board.md");
 _Static_assert(offsetof(struct board_text, queue_id) == 68, "doc/board.md");
 _Static_assert(offsetof(struct board_text, sender) == 100, "doc/board.md");
 _Static_assert(sizeof(struct board_text) == 196, "doc/board.md: board_text");
-_Static_assert(sizeof(struct board_slot) == 304, "doc/board.md: board_slot");
+_Static_assert(offsetof(struct board_slot, guests) == 304, "doc/board.md");
+_Static_assert(sizeof(struct board_slot) == 312, "doc/board.md: board_slot");
 _Static_assert(sizeof(struct board_slot_cell) == 320,
 	       "doc/board.md: board_slot_cell");
 _Static_assert(offsetof(struct board_ring_cell, hash) == 4, "doc/board.md");
