@@ -131,6 +131,7 @@ t_unit_test_server_SOURCES = \
 	t/unit/server/past.c \
 	t/unit/server/pool.c \
 	t/unit/server/priv.c \
+	t/unit/server/probe.c \
 	t/unit/server/request.c \
 	t/unit/server/spawn.c \
 	t/unit/server/switches.c \
