@@ -261,7 +261,8 @@ void supervisor_take_stranger(void *supervisor, pid_t pid, int status)
 {
 	struct supervisor *s = supervisor;
 
-	if (!probes_reaped(&s->probes, s->spawn.board, pid, status))
+	if (!probes_reaped(&s->probes, s->spawn.board, pid, status) &&
+	    !reload_reaped(&s->reload, pid))
 		(void)upgrade_reaped(&s->upgrade, pid, status);
 }
 

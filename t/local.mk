@@ -118,6 +118,7 @@ check_PROGRAMS += t/unit/test_server
 UNIT_TESTS += t/unit/test_server
 t_unit_test_server_SOURCES = \
 	$(UNIT_SUPPORT) \
+	t/unit/server/aside.c \
 	t/unit/server/background.c \
 	t/unit/server/cells.c \
 	t/unit/server/handover.c \
