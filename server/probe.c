@@ -52,6 +52,8 @@ _Noreturn static void become_probe(struct board *board, pid_t supervisor,
 	if (getppid() != supervisor)
 		_exit(PROBE_SILENT);
 	(void)prctl(PR_SET_NAME, "sekisho-probe", 0, 0, 0);
+	log_follow(NULL);
+	log_count_lost(NULL);
 	board_free(&board);
 	closefrom(FIRST_FOREIGN);
 	_exit(answers(milter) ? PROBE_ANSWERED : PROBE_SILENT);

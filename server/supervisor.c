@@ -432,6 +432,7 @@ bool supervisor_run(const struct supervisor_how *how)
 	pid_file_close(s.conf->pid_file, s.pid_fd);
 	spawn_deinit(&s.spawn);
 	log_follow(NULL);
+	log_count_lost(NULL);
 	board_free(&s.spawn.board);
 	close_fd(s.epoll_fd);
 	close_fd(s.signal_fd);

@@ -151,6 +151,7 @@ enum board_counter {
 	COUNT_WORKER_STARTS, /* these three by the supervisor */
 	COUNT_WORKER_DEATHS, /* unexpected ones */
 	COUNT_RELOADS,
+	COUNT_LOG_LINES_LOST, /* by log.c, see board_lost_lines() */
 	BOARD_COUNTERS
 };
 
@@ -303,6 +304,8 @@ bool board_is_switched(const struct board *b, unsigned milter);
 /* Logs are to be opened anew: goes up by one.  See log_follow(). */
 void board_reopen_logs(struct board *b);
 const _Atomic uint32_t *board_log_generation(const struct board *b);
+/* COUNT_LOG_LINES_LOST in the worker's shard, for log_count_lost(). */
+_Atomic uint64_t *board_lost_lines(struct board *b, unsigned slot);
 
 /* ---- breakers: numbers, one word that all swap ---- */
 

@@ -27,6 +27,11 @@ static struct board_shard *shard_of(struct board *b, unsigned slot)
 	return &b->numbers->shards[slot % BOARD_SHARDS];
 }
 
+_Atomic uint64_t *board_lost_lines(struct board *b, unsigned slot)
+{
+	return &shard_of(b, slot)->counters[COUNT_LOG_LINES_LOST];
+}
+
 static void add_time(struct board_times *t, uint64_t us)
 {
 	add(&t->sum, us);
