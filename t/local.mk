@@ -58,6 +58,7 @@ t_unit_test_shared_SOURCES = \
 	t/unit/shared/cond_parse.c \
 	t/unit/shared/conf.c \
 	t/unit/shared/conf_change.c \
+	t/unit/shared/conf_json.c \
 	t/unit/shared/endpoint.c \
 	t/unit/shared/endpoint_cache.c \
 	t/unit/shared/facts.c \
