@@ -252,6 +252,7 @@ E2E_TESTS = \
 	t/e2e/45-upgrade.t \
 	t/e2e/46-socket-activation.t \
 	t/e2e/47-connections.t \
+	t/e2e/48-manual.t \
 	t/e2e/48-sekishoctl-check.t \
 	t/e2e/48-sekishoctl-top.t \
 	t/e2e/48-sekishoctl.t \
