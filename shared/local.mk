@@ -42,6 +42,8 @@ shared_libshared_a_SOURCES = \
 	shared/conf_json.h \
 	shared/conf_lines.c \
 	shared/conf_lines.h \
+	shared/conf_name.c \
+	shared/conf_name.h \
 	shared/conf_print.c \
 	shared/conf_problem.c \
 	shared/conf_read.c \
