@@ -45,6 +45,8 @@ t_unit_test_shared_SOURCES = \
 	$(UNIT_SUPPORT) \
 	t/unit/support/cond_play.c \
 	t/unit/support/cond_play.h \
+	t/unit/support/reading.c \
+	t/unit/support/reading.h \
 	t/unit/shared/arena.c \
 	t/unit/shared/board.c \
 	t/unit/shared/board_breaker.c \
@@ -58,7 +60,12 @@ t_unit_test_shared_SOURCES = \
 	t/unit/shared/cond_parse.c \
 	t/unit/shared/conf.c \
 	t/unit/shared/conf_change.c \
+	t/unit/shared/conf_cond.c \
+	t/unit/shared/conf_file.c \
 	t/unit/shared/conf_json.c \
+	t/unit/shared/conf_print.c \
+	t/unit/shared/conf_problem.c \
+	t/unit/shared/conf_table.c \
 	t/unit/shared/endpoint.c \
 	t/unit/shared/endpoint_cache.c \
 	t/unit/shared/facts.c \
