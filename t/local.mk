@@ -134,6 +134,7 @@ t_unit_test_server_SOURCES = \
 	t/unit/server/inherit.c \
 	t/unit/server/limits.c \
 	t/unit/server/listen.c \
+	t/unit/server/lost.c \
 	t/unit/server/metrics.c \
 	t/unit/server/notify.c \
 	t/unit/server/overload.c \
