@@ -32,7 +32,7 @@ static const struct answer_row rows[] = {
 	{ "workers",  "",                     "a line for each worker",                          ASKS,    0, true,  answer_workers, answer_workers_json },
 	{ "top",      "",                     "what moves, and who waits longest",               ASKS,    0, false, answer_top,     answer_top_json },
 	{ "why",      "[QUEUEID]",            "what became of a message; or the last 20",        ASKS,    1, true,  answer_why,     answer_why_json },
-	{ "config",   "[-n]",                 "the settings in force; -n: without defaults",     ASKS,    1, false, answer_config,  NULL },
+	{ "config",   "[-n]",                 "the settings in force; -n: without defaults",     ASKS,    1, false, answer_config,  answer_config_json },
 	{ "metrics",  "[openmetrics|prometheus]", "metrics for Prometheus",                      ASKS,    1, false, answer_metrics, NULL },
 	{ "numbers",  "[since DURATION]",     "all counters, one fact a line",                   ASKS,    2, false, answer_numbers, NULL },
 	{ "off",      "NAME [for DURATION]",  "a milter is not asked",                           CHANGES, 3, false, answer_switch,  NULL },

@@ -56,6 +56,7 @@ enum told answer_wish(const struct ask *a); /* reload, drain, ... */
 enum told answer_workers(const struct ask *a);
 
 /* The same into an open object. */
+enum told answer_config_json(const struct ask *a, struct json *j);
 enum told answer_milter_json(const struct ask *a, struct json *j);
 enum told answer_milters_json(const struct ask *a, struct json *j);
 enum told answer_status_json(const struct ask *a, struct json *j);

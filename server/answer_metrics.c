@@ -31,6 +31,7 @@ static const struct counter_row counter_rows[] = {
 	{ COUNT_WORKER_STARTS,       "sekisho_worker_starts",       "Workers started." },
 	{ COUNT_WORKER_DEATHS,       "sekisho_worker_deaths",       "Workers that died unexpectedly." },
 	{ COUNT_RELOADS,             "sekisho_reloads",             "Settings read again and taken." },
+	{ COUNT_LOG_LINES_LOST,      "sekisho_log_lines_lost",      "Lines of the log that could not be written." },
 };
 
 static const struct counter_row milter_rows[] = {

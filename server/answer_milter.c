@@ -98,25 +98,19 @@ static void print_stage(const struct status_view *v, unsigned cell,
 {
 	char p50[ANSWER_TIME], p95[ANSWER_TIME], p99[ANSWER_TIME],
 		max[ANSWER_TIME];
-	struct histogram h;
-	uint64_t n[BOARD_ANSWERS], all = 0;
+	struct stage_seen seen;
+	const struct histogram *h = &seen.times;
 
-	for (unsigned i = 0; i < BOARD_ANSWERS; i++) {
-		n[i] = board_sum_answer(v->board, cell, stage,
-					(enum board_answer)i);
-		all += n[i];
-	}
-	board_sum_latency(v->board, cell, stage, &h);
-	if (!all && !h.count)
+	if (!milter_seen_stage(v, cell, stage, &seen))
 		return;
 	buf_printf(out, "%-9s", milter_stage_name(stage));
 	for (unsigned i = 0; i < BOARD_ANSWERS; i++)
-		buf_printf(out, " %9" PRIu64, n[i]);
+		buf_printf(out, " %9" PRIu64, seen.answers[i]);
 	buf_printf(out, " %8s %8s %8s %8s\n",
-		   answer_us(histogram_quantile(&h, .5), !h.count, p50),
-		   answer_us(histogram_quantile(&h, .95), !h.count, p95),
-		   answer_us(histogram_quantile(&h, .99), !h.count, p99),
-		   answer_us(histogram_quantile(&h, 1), !h.count, max));
+		   answer_us(histogram_quantile(h, .5), !h->count, p50),
+		   answer_us(histogram_quantile(h, .95), !h->count, p95),
+		   answer_us(histogram_quantile(h, .99), !h->count, p99),
+		   answer_us(histogram_quantile(h, 1), !h->count, max));
 }
 
 static void print_stages(const struct status_view *v, unsigned cell,

@@ -93,6 +93,7 @@ static void warn_of_milters(const struct status_view *v, take_warning *take,
 static void find_warnings(const struct status_view *v, const unsigned *n,
 			  take_warning *take, void *context)
 {
+	uint64_t lost = board_sum(v->board, COUNT_LOG_LINES_LOST);
 	char text[200];
 
 	if (v->limits->max < v->workers_wanted) {
@@ -114,6 +115,12 @@ static void find_warnings(const struct status_view *v, const unsigned *n,
 		snprintf(text, sizeof(text),
 			 "state_file could not be written: %s; a restart forgets the switches",
 			 v->switches->unsaved);
+		take(context, text);
+	}
+	if (lost) {
+		snprintf(text, sizeof(text),
+			 "%" PRIu64 " lines of the log could not be written",
+			 lost);
 		take(context, text);
 	}
 	if (n[SLOT_RESERVE])

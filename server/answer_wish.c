@@ -1,4 +1,5 @@
 #include "server/answer.h"
+#include "shared/conf_json.h"
 #include "shared/log.h"
 
 /* Wishes that other parts of the supervisor carry out. */
@@ -36,13 +37,34 @@ enum told answer_wish(const struct ask *a)
 	return TOLD_ERROR;
 }
 
-enum told answer_config(const struct ask *a)
+static bool is_config(const struct ask *a, bool *with_defaults_out)
 {
 	struct slice word = request_word(&a->request, 1);
 
-	if (word.len && !slice_is(word, "-n"))
+	*with_defaults_out = !word.len;
+	return !word.len || slice_is(word, "-n");
+}
+
+enum told answer_config(const struct ask *a)
+{
+	bool with_defaults;
+
+	if (!is_config(a, &with_defaults))
 		return answer_refuse(a, "not understood: config [-n]");
-	if (!conf_print(a->view->conf, !word.len, a->out))
+	if (!conf_print(a->view->conf, with_defaults, a->out))
 		return answer_refuse(a, "the answer is too long");
+	return TOLD_OK;
+}
+
+enum told answer_config_json(const struct ask *a, struct json *j)
+{
+	bool with_defaults;
+
+	if (!is_config(a, &with_defaults))
+		return answer_refuse(a, "not understood: config [-n]");
+	json_object(j, "config");
+	if (!conf_json(a->view->conf, with_defaults, j))
+		return answer_refuse(a, "no memory for the answer");
+	json_object_end(j);
 	return TOLD_OK;
 }

@@ -21,7 +21,7 @@ void aside_init(struct aside *a)
 
 void aside_deinit(struct aside *a)
 {
-	aside_end(a, true);
+	aside_end(a);
 	buf_deinit(&a->heard);
 }
 
@@ -92,6 +92,13 @@ enum aside_side aside_begin(struct aside *a, const char *name, int epoll_fd,
 	return ASIDE_PARENT;
 }
 
+static void close_pipe(struct aside *a)
+{
+	if (a->fd >= 0)
+		close(a->fd); /* leaves the epoll by itself */
+	a->fd = -1;
+}
+
 bool aside_hear(struct aside *a)
 {
 	char bytes[READ_AT_ONCE];
@@ -102,18 +109,31 @@ bool aside_hear(struct aside *a)
 	n = read(a->fd, bytes, sizeof(bytes));
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
-	/* Who says too much is done, too. */
-	return n <= 0 || !buf_add(&a->heard, slice_of(bytes, (size_t)n));
+	if (n > 0 && buf_add(&a->heard, slice_of(bytes, (size_t)n)))
+		return false;
+	close_pipe(a); /* who says too much is done, too */
+	return true;
 }
 
-void aside_end(struct aside *a, bool do_kill)
+bool aside_reaped(struct aside *a, pid_t pid)
 {
-	if (a->pid && do_kill)
-		(void)kill(a->pid, SIGKILL);
-	if (a->fd >= 0)
-		close(a->fd); /* leaves the epoll by itself */
-	a->fd = -1;
+	if (!a->pid || pid != a->pid)
+		return false;
 	a->pid = 0;
+	return true;
+}
+
+bool aside_is_there(const struct aside *a)
+{
+	return a->pid || a->fd >= 0;
+}
+
+void aside_end(struct aside *a)
+{
+	if (a->pid)
+		(void)kill(a->pid, SIGKILL);
+	a->pid = 0;
+	close_pipe(a);
 }
 
 bool aside_write(struct slice bytes)

@@ -34,6 +34,8 @@ server_libserver_a_SOURCES = \
 	server/limits.h \
 	server/listen.c \
 	server/listen.h \
+	server/lost.c \
+	server/lost.h \
 	server/metrics.c \
 	server/metrics.h \
 	server/milter_seen.c \

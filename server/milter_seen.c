@@ -5,6 +5,20 @@
 
 #define ENDPOINT_TEXT 400
 
+bool milter_seen_stage(const struct status_view *v, unsigned cell,
+		       enum stage stage, struct stage_seen *seen_out)
+{
+	uint64_t all = 0;
+
+	for (unsigned i = 0; i < BOARD_ANSWERS; i++) {
+		seen_out->answers[i] = board_sum_answer(v->board, cell, stage,
+							(enum board_answer)i);
+		all += seen_out->answers[i];
+	}
+	board_sum_latency(v->board, cell, stage, &seen_out->times);
+	return all || seen_out->times.count;
+}
+
 static void add_moment(struct json *j, const char *key, uint64_t wall)
 {
 	char at[MOMENT_TEXT];
@@ -106,23 +120,16 @@ static void add_times(const struct histogram *h, struct json *j)
 static void add_stage(const struct status_view *v, unsigned cell,
 		      enum stage stage, struct json *j)
 {
-	struct histogram h;
-	uint64_t n[BOARD_ANSWERS], all = 0;
+	struct stage_seen seen;
 
-	for (unsigned i = 0; i < BOARD_ANSWERS; i++) {
-		n[i] = board_sum_answer(v->board, cell, stage,
-					(enum board_answer)i);
-		all += n[i];
-	}
-	board_sum_latency(v->board, cell, stage, &h);
-	if (!all && !h.count)
+	if (!milter_seen_stage(v, cell, stage, &seen))
 		return;
 	json_object(j, milter_stage_name(stage));
 	json_object(j, "answers");
 	for (unsigned i = 0; i < BOARD_ANSWERS; i++)
-		json_number(j, board_answer_name(i), n[i]);
+		json_number(j, board_answer_name(i), seen.answers[i]);
 	json_object_end(j);
-	add_times(&h, j);
+	add_times(&seen.times, j);
 	json_object_end(j);
 }
 

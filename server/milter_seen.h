@@ -31,6 +31,13 @@ void milter_seen_look(const struct status_view *v, size_t milter,
 		      struct milter_seen *seen_out);
 /* Messages it was not asked about, whatever the cause. */
 uint64_t milter_seen_skipped(const struct milter_seen *seen);
+struct stage_seen {
+	uint64_t answers[BOARD_ANSWERS];
+	struct histogram times;
+};
+/* What it has said to one stage.  False: nothing yet. */
+bool milter_seen_stage(const struct status_view *v, unsigned cell,
+		       enum stage stage, struct stage_seen *seen_out);
 /* Everything about it, as one object of an array. */
 void milter_seen_add(const struct status_view *v, size_t milter,
 		     struct json *j);

@@ -52,6 +52,8 @@ _Noreturn static void become_probe(struct board *board, pid_t supervisor,
 	if (getppid() != supervisor)
 		_exit(PROBE_SILENT);
 	(void)prctl(PR_SET_NAME, "sekisho-probe", 0, 0, 0);
+	log_follow(NULL);
+	log_count_lost(NULL);
 	board_free(&board);
 	closefrom(FIRST_FOREIGN);
 	_exit(answers(milter) ? PROBE_ANSWERED : PROBE_SILENT);
@@ -109,14 +111,13 @@ static void begin(struct probes *p, struct probe_row *row, struct board *board,
 		become_probe(board, supervisor, milter);
 	if (pid < 0)
 		return;
-	*row = (struct probe_row){
-		.pid = pid,
-		.limits = { milter->breaker_failures, milter->breaker_pause },
-		.kill_at = now + milter->timeout_connect + STUCK_AFTER,
-		/* Whatever a worker writes on the board as its time. */
-		.wait = wait,
-		.not_before = now + wait,
-	};
+	row->pid = pid;
+	row->limits = (struct breaker_limits){ milter->breaker_failures,
+					       milter->breaker_pause };
+	row->kill_at = now + milter->timeout_connect + STUCK_AFTER;
+	/* Whatever a worker writes on the board as its time. */
+	row->wait = wait;
+	row->not_before = now + wait;
 	snprintf(row->name, sizeof(row->name), "%s", milter->name);
 	p->running++;
 }
@@ -148,8 +149,27 @@ static bool find(const struct probes *p, pid_t pid, unsigned *cell_out)
 	return false;
 }
 
+/*
+ * While no mail comes it is probed again and again: told once for each
+ * failure, and when it changes its mind.
+ */
+static void tell(struct probe_row *row, bool answers, uint64_t failed_at)
+{
+	bool knew = row->answers && row->failed_at == failed_at;
+
+	if (answers && !knew)
+		log_info("milter \"%s\" negotiates again: the next message tries it",
+			 row->name);
+	if (!answers && knew)
+		log_info("milter \"%s\" does not negotiate any more",
+			 row->name);
+	row->answers = answers;
+	row->failed_at = failed_at;
+}
+
 bool probes_reaped(struct probes *p, struct board *board, pid_t pid, int status)
 {
+	struct board_breaker_copy copy;
 	struct probe_row *row;
 	unsigned cell;
 	bool answered;
@@ -160,9 +180,8 @@ bool probes_reaped(struct probes *p, struct board *board, pid_t pid, int status)
 	row->pid = 0;
 	p->running--;
 	answered = WIFEXITED(status) && WEXITSTATUS(status) == PROBE_ANSWERED;
-	if (answered)
-		log_info("milter \"%s\" negotiates again: the next message tries it",
-			 row->name);
+	board_read_breaker(board, cell, &copy);
+	tell(row, answered, copy.failed_at);
 	board_probed(board, cell, &row->limits, answered);
 	return true;
 }

@@ -29,6 +29,8 @@ struct probe_row {
 	uint64_t kill_at; /* it should have ended by itself long before */
 	uint64_t wait; /* from the last one to the next */
 	uint64_t not_before;
+	bool answers; /* as far as the log knows: the last one did, ... */
+	uint64_t failed_at; /* ... after this failure */
 };
 
 struct probes {

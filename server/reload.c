@@ -177,7 +177,7 @@ static void hear_end(struct reload *r)
 {
 	struct slice all = buf_slice(&r->aside.heard);
 
-	aside_end(&r->aside, false);
+	aside_end(&r->aside); /* in case it lives on without a word */
 	if (all.len < 2 || all.data[all.len - 1] != SAYS_END) {
 		refuse(r, "the process that checks the settings died");
 		return;
@@ -193,6 +193,11 @@ void reload_event(struct reload *r)
 {
 	if (aside_hear(&r->aside))
 		hear_end(r);
+}
+
+bool reload_reaped(struct reload *r, pid_t pid)
+{
+	return aside_reaped(&r->aside, pid);
 }
 
 /* --- beginning -------------------------------------------------------------- */
@@ -255,28 +260,28 @@ static void begin(struct reload *r)
 
 void reload_turn(struct reload *r, bool may_begin)
 {
-	if (r->aside.pid && clock_now() >= r->aside.deadline) {
-		aside_end(&r->aside, true);
+	if (reload_is_under_way(r) && clock_now() >= r->aside.deadline) {
+		aside_end(&r->aside);
 		refuse(r, "checking the settings took too long: is a resolver down?");
 	}
-	if (r->wanted && !r->aside.pid && may_begin)
+	if (r->wanted && !reload_is_under_way(r) && may_begin)
 		begin(r);
 }
 
 bool reload_is_under_way(const struct reload *r)
 {
-	return r->aside.pid != 0;
+	return aside_is_there(&r->aside);
 }
 
 uint64_t reload_until(const struct reload *r)
 {
-	return r->aside.pid ? r->aside.deadline : CLOCK_NEVER;
+	return reload_is_under_way(r) ? r->aside.deadline : CLOCK_NEVER;
 }
 
 void reload_refuse(struct reload *r, const char *why)
 {
-	if (r->aside.pid) {
-		aside_end(&r->aside, true);
+	if (reload_is_under_way(r)) {
+		aside_end(&r->aside);
 		refuse(r, why);
 	}
 	if (r->wanted) {

@@ -69,6 +69,8 @@ void reload_forget(struct reload *r, const void *context);
 /* There is something to read; or the loop went round.  may_begin: are we in
  * a phase in which settings may change? */
 void reload_event(struct reload *r);
+/* A process was reaped.  False: it is none of ours. */
+bool reload_reaped(struct reload *r, pid_t pid);
 void reload_turn(struct reload *r, bool may_begin);
 bool reload_is_under_way(const struct reload *r);
 /* When it wants its turn at the latest. */

@@ -1,5 +1,6 @@
 #include "server/settings.h"
 
+#include <strings.h>
 #include <unistd.h>
 
 #include "server/priv.h"
@@ -89,6 +90,39 @@ static void tell_change(const struct settings *s, const struct conf *next,
 	buf_deinit(&change);
 }
 
+static bool same_sockets(const struct conf_sockets *a,
+			 const struct conf_sockets *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (unsigned i = 0; i < a->count; i++)
+		if (!endpoint_is_same(&a->at[i], &b->at[i]))
+			return false;
+	return true;
+}
+
+static bool was_there(const struct conf *before, const struct conf_milter *m)
+{
+	for (size_t i = 0; i < before->milter_count; i++)
+		if (strcasecmp(before->milters[i].name, m->name) == 0)
+			return same_sockets(&before->milters[i].socket,
+					    &m->socket);
+	return false;
+}
+
+/*
+ * What is known of the old sockets says nothing about the new ones.  Workers
+ * with older settings may note a failure of the old ones yet: until their
+ * connection ends, and no longer than a breaker_pause.
+ */
+static void forget_failures(const struct settings *s, const struct conf *next,
+			    const struct cells *cells, struct board *board)
+{
+	for (size_t i = 0; i < next->milter_count; i++)
+		if (!was_there(s->conf, &next->milters[i]))
+			board_clear_breaker(board, cells->map[i]);
+}
+
 bool settings_replace(struct settings *s, struct arena *arena,
 		      const struct conf *wanted, unsigned oldest,
 		      struct board *board, struct buf *words)
@@ -104,6 +138,7 @@ bool settings_replace(struct settings *s, struct arena *arena,
 	buf_deinit(&restart);
 	if (!next)
 		return false;
+	forget_failures(s, next, &cells, board);
 	settings_end(s);
 	s->arena = *arena;
 	*arena = (struct arena){ 0 };

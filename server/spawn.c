@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,6 +14,7 @@
 
 #include "server/background.h"
 #include "server/descriptors.h"
+#include "server/lost.h"
 #include "server/notify.h"
 #include "shared/log.h"
 #include "shared/table.h"
@@ -23,7 +23,6 @@
 #define NOTE_MAX (sizeof(struct worker_note_wish) + LIST_COUNT * BOARD_LIST_MAX)
 /* Notes of one worker taken in one turn: none may keep the loop for itself. */
 #define NOTES_AT_ONCE 8
-#define LINE_CEILING  4096
 
 bool spawn_init(struct spawn *s)
 {
@@ -473,128 +472,6 @@ void spawn_take_notes(struct spawn *s, unsigned slot)
 
 /* --- deaths -------------------------------------------------------------- */
 
-void spawn_explain(int status, char *words, size_t size)
-{
-	const char *name;
-
-	if (!WIFSIGNALED(status)) {
-		snprintf(words, size, "exit code %d", WEXITSTATUS(status));
-		return;
-	}
-	name = sigabbrev_np(WTERMSIG(status));
-	if (name)
-		snprintf(words, size, "signal SIG%s", name);
-	else
-		snprintf(words, size, "signal %d", WTERMSIG(status));
-}
-
-/* "signal=SIGKILL" or "exit=3": the log line's spelling of the same. */
-static bool add_cause(int status, struct buf *line)
-{
-	const char *name;
-
-	if (!WIFSIGNALED(status))
-		return buf_printf(line, " exit=%d", WEXITSTATUS(status));
-	name = sigabbrev_np(WTERMSIG(status));
-	if (name)
-		return buf_printf(line, " signal=SIG%s", name);
-	return buf_printf(line, " signal=%d", WTERMSIG(status));
-}
-
-/* Text in the board is a worker's: it may lack its NUL, or lie. */
-static struct slice text_of(const char *text, size_t size)
-{
-	return slice_of(text, strnlen(text, size));
-}
-
-static bool add_id(struct slice id, struct buf *line)
-{
-	if (!id.len)
-		return buf_add(line, SLICE_LIT("NOQUEUE"));
-	for (size_t i = 0; i < id.len; i++) {
-		char c = id.data[i];
-
-		if (!buf_add_byte(line, c > 0x20 && c < 0x7f ? c : '?'))
-			return false;
-	}
-	return true;
-}
-
-static uint32_t load(const _Atomic uint32_t *word)
-{
-	return atomic_load_explicit(word, memory_order_relaxed);
-}
-
-static const char *verdict_of(uint32_t message)
-{
-	return board_outcome_name(message >= MESSAGE_SETTLED ?
-					  message - MESSAGE_SETTLED :
-					  OUTCOME_LOST);
-}
-
-/* The milter waited for, as the supervisor itself has named it. */
-static const char *child_of(const struct board *board, uint32_t child)
-{
-	const char *name =
-		child < BOARD_MILTERS ? board_milter_name(board, child) : "";
-
-	return *name ? name : "-";
-}
-
-bool spawn_lost_line(struct board *board, unsigned slot, int status, pid_t pid,
-		     struct buf *line)
-{
-	const struct board_slot *at = board_slot(board, slot);
-	uint32_t stage = load(&at->stage);
-	struct board_text text;
-	bool ok;
-
-	(void)board_read_text(at, &text);
-	ok = add_id(text_of(text.queue_id, sizeof(text.queue_id)), line) &&
-	     buf_printf(line, ": from=") &&
-	     log_quote(line, text_of(text.sender, sizeof(text.sender))) &&
-	     buf_printf(line, " client=") &&
-	     log_quote(line, text_of(text.peer, sizeof(text.peer)));
-	return ok &&
-	       buf_printf(line, " verdict=%s stage=%s child=%s",
-			  verdict_of(load(&at->message)),
-			  stage < STAGE_COUNT ? milter_stage_name(stage) : "-",
-			  child_of(board, load(&at->child))) &&
-	       add_cause(status, line) &&
-	       buf_printf(line, " pid=%d", (int)pid);
-}
-
-/* The message whose outcome nobody counted; the connection in any case. */
-static void count_lost(struct spawn *s, unsigned slot)
-{
-	const struct board_slot *at = board_slot(s->board, slot);
-	uint32_t stage = load(&at->stage);
-
-	board_count(s->board, slot, COUNT_SESSIONS_LOST, 1);
-	if (load(&at->message) != MESSAGE_OPEN)
-		return;
-	board_message_settle(s->board, slot,
-			     stage < STAGE_COUNT ? (enum stage)stage :
-						   STAGE_EOM,
-			     OUTCOME_LOST, CAUSE_NONE);
-}
-
-static void log_lost(struct spawn *s, unsigned slot, int status)
-{
-	struct board_text text;
-	struct buf line;
-
-	buf_init(&line, LINE_CEILING);
-	count_lost(s, slot);
-	(void)spawn_lost_line(s->board, slot, status, s->rows[slot].pid, &line);
-	log_info("%.*s", SLICE_ARG(buf_slice(&line)));
-	(void)board_read_text(board_slot(s->board, slot), &text);
-	board_remember_line(s->board,
-			    text_of(text.queue_id, sizeof(text.queue_id)),
-			    buf_slice(&line));
-	buf_deinit(&line);
-}
-
 static bool is_expected(int status)
 {
 	return WIFEXITED(status) && (WEXITSTATUS(status) == WORKER_DONE ||
@@ -605,7 +482,7 @@ static void tell_death(const struct spawn *s, unsigned slot, int status)
 {
 	char words[48];
 
-	spawn_explain(status, words, sizeof(words));
+	lost_explain(status, words, sizeof(words));
 	log_warn("worker %d ended by %s", (int)s->rows[slot].pid, words);
 }
 
@@ -646,7 +523,9 @@ static void bury(struct spawn *s, unsigned slot, int status)
 	spawn_take_notes(s, slot);
 	set_pace(s, slot, status);
 	if (!is_expected(status) && state_of(s, slot) == SLOT_BUSY)
-		log_lost(s, slot, status);
+		lost_session(s->board, slot, status, s->rows[slot].pid);
+	if (!is_expected(status) && state_of(s, slot) == SLOT_RESERVE)
+		lost_guests(s->board, slot, s->rows[slot].pid);
 	if (state_of(s, slot) != SLOT_STARTING)
 		s->failed_starts = 0;
 	close_row(row);

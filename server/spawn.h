@@ -1,8 +1,8 @@
 /*
  * spawn - the workers as the supervisor knows them
  *
- * Forks a worker into a slot of the board, takes its notes, reaps it and
- * explains its death.  Owns a private row per slot (pid, generation, our end
+ * Forks a worker into a slot of the board, takes its notes and reaps it; what
+ * was lost with it is lost.h's.  Owns a private row per slot (pid, generation, our end
  * of the pair): what the board says is used for counting and for words, never
  * to find a process.  Fails by saying so in the log and trying later.
  */
@@ -98,15 +98,6 @@ void spawn_take_notes(struct spawn *s, unsigned slot);
 /* Reaps everybody who died, explains and counts.  False: nobody had died. */
 bool spawn_reap(struct spawn *s);
 
-/* "signal SIGKILL" or "exit code 3"; size 48 is enough. */
-void spawn_explain(int status, char *words, size_t size);
-/*
- * The line for a message that died with its worker (design: one line per
- * message), from what the slot says: verdict=lost, or the verdict the MTA has
- * had already when only the line was not written yet.
- */
-bool spawn_lost_line(struct board *board, unsigned slot, int status, pid_t pid,
-		     struct buf *line);
 /*
  * Checks a note and remembers it.  False: it is not what a worker of ours
  * would send, and nothing was changed.

@@ -261,7 +261,8 @@ void supervisor_take_stranger(void *supervisor, pid_t pid, int status)
 {
 	struct supervisor *s = supervisor;
 
-	if (!probes_reaped(&s->probes, s->spawn.board, pid, status))
+	if (!probes_reaped(&s->probes, s->spawn.board, pid, status) &&
+	    !reload_reaped(&s->reload, pid))
 		(void)upgrade_reaped(&s->upgrade, pid, status);
 }
 
@@ -431,6 +432,7 @@ bool supervisor_run(const struct supervisor_how *how)
 	pid_file_close(s.conf->pid_file, s.pid_fd);
 	spawn_deinit(&s.spawn);
 	log_follow(NULL);
+	log_count_lost(NULL);
 	board_free(&s.spawn.board);
 	close_fd(s.epoll_fd);
 	close_fd(s.signal_fd);

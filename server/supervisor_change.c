@@ -179,6 +179,15 @@ bool supervisor_reopen_logs(struct supervisor *s)
 
 /* --- the wishes of the control socket -------------------------------------- */
 
+static bool may_change(const struct supervisor *s, struct buf *words)
+{
+	if (s->phase == PHASE_RUN)
+		return true;
+	buf_printf(words, "not now: sekishod is in phase %s\n",
+		   supervisor_phase_name(s->phase));
+	return false;
+}
+
 /* A client of the control socket wants us to end. */
 static enum wish wish_drain(void *context, uint64_t ticket,
 			    struct buf *words)
@@ -186,11 +195,8 @@ static enum wish wish_drain(void *context, uint64_t ticket,
 	struct supervisor *s = context;
 
 	(void)ticket;
-	if (s->phase != PHASE_RUN) {
-		buf_printf(words, "not now: this is phase %s\n",
-			   supervisor_phase_name(s->phase));
+	if (!may_change(s, words))
 		return WISH_REFUSED;
-	}
 	supervisor_enter(s, PHASE_DRAIN);
 	buf_printf(words, "draining: %u workers are busy\n",
 		   spawn_busy(&s->spawn));
@@ -209,11 +215,8 @@ static enum wish wish_reload(void *context, uint64_t ticket,
 	struct supervisor *s = context;
 	const struct reload_wish wish = { tell_end, s->status, ticket };
 
-	if (s->phase != PHASE_RUN) {
-		buf_printf(words, "not now: sekishod is in phase %s\n",
-			   supervisor_phase_name(s->phase));
+	if (!may_change(s, words))
 		return WISH_REFUSED;
-	}
 	/* Its client would be gone when the new program begins. */
 	if (upgrade_is_under_way(&s->upgrade)) {
 		buf_printf(words, "an upgrade is under way: it reads the settings, too\n");
@@ -229,11 +232,8 @@ static enum wish wish_upgrade(void *context, uint64_t ticket,
 	struct supervisor *s = context;
 	const struct reload_wish wish = { tell_end, s->status, ticket };
 
-	if (s->phase != PHASE_RUN) {
-		buf_printf(words, "not now: sekishod is in phase %s\n",
-			   supervisor_phase_name(s->phase));
+	if (!may_change(s, words))
 		return WISH_REFUSED;
-	}
 	upgrade_begin(&s->upgrade, &wish);
 	return WISH_BEGUN;
 }

@@ -143,6 +143,7 @@ static bool open_log(const struct supervisor *s, const struct priv *priv,
 	if (!supervisor_set_log(c))
 		return refuse_log_file(c);
 	log_follow(board_log_generation(board));
+	log_count_lost(board_lost_lines(board, 0));
 	log_start(s);
 	if (s->numbers_kept)
 		tell_kept(s, board);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,24 +92,20 @@ static void begin(struct upgrade *u)
 		refuse_words(u, "could not start the process that checks the new program");
 		break;
 	case ASIDE_PARENT:
-		u->pid = u->aside.pid;
 		break;
 	}
 }
 
 void upgrade_event(struct upgrade *u)
 {
-	if (aside_hear(&u->aside)) {
+	if (aside_hear(&u->aside))
 		u->silent = true;
-		aside_end(&u->aside, false);
-	}
 }
 
 bool upgrade_reaped(struct upgrade *u, pid_t pid, int status)
 {
-	if (!u->pid || pid != u->pid)
+	if (!aside_reaped(&u->aside, pid))
 		return false;
-	u->pid = 0;
 	u->reaped = true;
 	u->status = status;
 	return true;
@@ -236,7 +231,7 @@ static void decide(struct upgrade *u)
 
 bool upgrade_is_under_way(const struct upgrade *u)
 {
-	return u->wanted || u->pid || u->aside.pid || u->silent || u->reaped;
+	return u->wanted || aside_is_there(&u->aside) || u->silent || u->reaped;
 }
 
 void upgrade_begin(struct upgrade *u, const struct reload_wish *wish)
@@ -258,25 +253,16 @@ void upgrade_forget(struct upgrade *u, const void *context)
 		u->wish = (struct reload_wish){ 0 };
 }
 
-/* It may live on with its output closed, or have left it to a child. */
-static bool is_checking(const struct upgrade *u)
-{
-	return u->pid || u->aside.pid;
-}
-
-/* What was reaped is not killed: its number may be another's by now. */
 static void stop_check(struct upgrade *u)
 {
-	if (u->pid)
-		(void)kill(u->pid, SIGKILL);
-	aside_end(&u->aside, false);
-	u->pid = 0;
+	aside_end(&u->aside);
 	u->silent = u->reaped = false;
 }
 
 void upgrade_turn(struct upgrade *u, bool may_begin)
 {
-	if (is_checking(u) && clock_now() >= u->aside.deadline) {
+	/* It may live on with its output closed, or have left it to a child. */
+	if (aside_is_there(&u->aside) && clock_now() >= u->aside.deadline) {
 		stop_check(u);
 		refuse_words(u, "the new program took too long to check the settings");
 	}
@@ -288,7 +274,7 @@ void upgrade_turn(struct upgrade *u, bool may_begin)
 
 uint64_t upgrade_until(const struct upgrade *u)
 {
-	return is_checking(u) ? u->aside.deadline : CLOCK_NEVER;
+	return aside_is_there(&u->aside) ? u->aside.deadline : CLOCK_NEVER;
 }
 
 void upgrade_refuse(struct upgrade *u, const char *why)

@@ -34,7 +34,6 @@ struct upgrade {
 	/* Ours. */
 	char binary[4096];
 	struct aside aside;
-	pid_t pid;    /* of the check, until it is reaped */
 	bool silent;  /* it has said all */
 	bool reaped;
 	int status;   /* of the check */

@@ -1,7 +1,7 @@
 /*
  * why - a message's one line taken apart again; pure
  *
- * What worker/summary and spawn_lost_line() write.  Slices look into the
+ * What worker/summary and lost_line() write.  Slices look into the
  * line; what stood in quotes is given without them, its \xNN as they are.  A
  * line may be cut at its end; what is missing is empty.
  */

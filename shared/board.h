@@ -30,7 +30,7 @@
 #include "shared/milter.h"
 #include "shared/slice.h"
 
-#define BOARD_VERSION  2
+#define BOARD_VERSION  3
 #define BOARD_MILTERS  64
 #define BOARD_SHARDS   8
 #define BOARD_LIST_MAX 1024 /* bytes of one remembered macro list */
@@ -128,6 +128,7 @@ struct board_slot {
 	 * its slot.
 	 */
 	_Atomic uint8_t held[BOARD_MILTERS];
+	_Atomic uint32_t guests; /* connections of a reserve worker */
 };
 
 /* Counters of one shard; every word is valid alone. */
@@ -150,6 +151,7 @@ enum board_counter {
 	COUNT_WORKER_STARTS, /* these three by the supervisor */
 	COUNT_WORKER_DEATHS, /* unexpected ones */
 	COUNT_RELOADS,
+	COUNT_LOG_LINES_LOST, /* by log.c, see board_lost_lines() */
 	BOARD_COUNTERS
 };
 
@@ -259,6 +261,8 @@ void board_note_stage(struct board_slot *s, enum stage stage, unsigned child);
 /* A connection to this milter is open: socket is its index; or is closed. */
 void board_note_held(struct board_slot *s, unsigned milter, unsigned socket);
 void board_note_released(struct board_slot *s, unsigned milter);
+/* A reserve worker has so many connections. */
+void board_note_guests(struct board_slot *s, unsigned guests);
 /* How many workers hold a connection to this milter, by socket of it. */
 unsigned board_held(const struct board *b, unsigned milter,
 		    unsigned by_socket_out[CONF_SOCKETS_MAX]);
@@ -300,6 +304,8 @@ bool board_is_switched(const struct board *b, unsigned milter);
 /* Logs are to be opened anew: goes up by one.  See log_follow(). */
 void board_reopen_logs(struct board *b);
 const _Atomic uint32_t *board_log_generation(const struct board *b);
+/* COUNT_LOG_LINES_LOST in the worker's shard, for log_count_lost(). */
+_Atomic uint64_t *board_lost_lines(struct board *b, unsigned slot);
 
 /* ---- breakers: numbers, one word that all swap ---- */
 
@@ -336,6 +342,11 @@ struct board_breaker_copy {
 	uint64_t failed_at; /* of the last failure; 0: never */
 	enum board_milter_counter cause; /* MILTER_FAILED_* of it */
 };
+/*
+ * The milter is asked somewhere else from now on: as if it had never failed,
+ * and none of its sockets is left alone.
+ */
+void board_clear_breaker(struct board *b, unsigned milter);
 void board_read_breaker(const struct board *b, unsigned milter,
 			struct board_breaker_copy *copy_out);
 

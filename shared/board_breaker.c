@@ -120,6 +120,18 @@ void board_probed(struct board *b, unsigned milter,
 	} while (next != word && !swap(cell, &word, next));
 }
 
+void board_clear_breaker(struct board *b, unsigned milter)
+{
+	struct board_breaker_cell *cell = cell_of(b, milter);
+
+	board_store(&cell->word, 0);
+	board_store(&cell->opened_at, 0);
+	board_store(&cell->failed, 0);
+	board_store(&cell->suspect, 0);
+	for (unsigned i = 0; i < CONF_SOCKETS_MAX; i++)
+		board_socket_down(b, milter, i, 0);
+}
+
 void board_read_breaker(const struct board *b, unsigned milter,
 			struct board_breaker_copy *copy_out)
 {

@@ -136,8 +136,6 @@ static void zero(_Atomic uint64_t *words, size_t n)
 
 void board_clear_milter(struct board *b, unsigned milter)
 {
-	struct board_breaker_cell *breaker;
-
 	BUG_IF(milter >= BOARD_MILTERS);
 	for (unsigned i = 0; i < BOARD_SHARDS; i++) {
 		struct board_shard *s = &b->numbers->shards[i];
@@ -151,12 +149,7 @@ void board_clear_milter(struct board *b, unsigned milter)
 			     HISTOGRAM_BUCKETS);
 		}
 	}
-	breaker = &b->numbers->breakers[milter];
-	zero(&breaker->word, 1);
-	zero(&breaker->opened_at, 1);
-	zero(&breaker->failed, 1);
-	zero(&breaker->suspect, 1);
-	zero(breaker->down_until, CONF_SOCKETS_MAX);
+	board_clear_breaker(b, milter);
 	board_set(&b->control->milters[milter].wish.changes, 0);
 	board_switch(b, milter, NULL);
 	board_name_milter(b, milter, "");

@@ -131,11 +131,11 @@ _Static_assert(sizeof(struct board_control) == 467072,
 	       "doc/board.md: board_control");
 _Static_assert(offsetof(struct board_times, buckets) == 8, "doc/board.md");
 _Static_assert(sizeof(struct board_times) == 872, "doc/board.md: board_times");
-_Static_assert(offsetof(struct board_shard, verdicts) == 144, "doc/board.md");
-_Static_assert(offsetof(struct board_shard, milters) == 2944, "doc/board.md");
-_Static_assert(offsetof(struct board_shard, answers) == 13184, "doc/board.md");
-_Static_assert(offsetof(struct board_shard, waits) == 43904, "doc/board.md");
-_Static_assert(offsetof(struct board_shard, latencies) == 53496,
+_Static_assert(offsetof(struct board_shard, verdicts) == 152, "doc/board.md");
+_Static_assert(offsetof(struct board_shard, milters) == 2952, "doc/board.md");
+_Static_assert(offsetof(struct board_shard, answers) == 13192, "doc/board.md");
+_Static_assert(offsetof(struct board_shard, waits) == 43912, "doc/board.md");
+_Static_assert(offsetof(struct board_shard, latencies) == 53504,
 	       "doc/board.md");
 _Static_assert(sizeof(struct board_shard) == 611584,
 	       "doc/board.md: board_shard");
@@ -170,7 +170,8 @@ _Static_assert(offsetof(struct board_text, peer) == 4, "doc/board.md");
 _Static_assert(offsetof(struct board_text, queue_id) == 68, "doc/board.md");
 _Static_assert(offsetof(struct board_text, sender) == 100, "doc/board.md");
 _Static_assert(sizeof(struct board_text) == 196, "doc/board.md: board_text");
-_Static_assert(sizeof(struct board_slot) == 304, "doc/board.md: board_slot");
+_Static_assert(offsetof(struct board_slot, guests) == 304, "doc/board.md");
+_Static_assert(sizeof(struct board_slot) == 312, "doc/board.md: board_slot");
 _Static_assert(sizeof(struct board_slot_cell) == 320,
 	       "doc/board.md: board_slot_cell");
 _Static_assert(offsetof(struct board_ring_cell, hash) == 4, "doc/board.md");

@@ -73,6 +73,7 @@ static const char *const counter_names[] = {
 	[COUNT_WORKER_STARTS] = "worker_starts",
 	[COUNT_WORKER_DEATHS] = "worker_deaths",
 	[COUNT_RELOADS] = "reloads",
+	[COUNT_LOG_LINES_LOST] = "log_lines_lost",
 };
 static const char *const milter_names[] = {
 	[MILTER_APPLIED] = "applied",

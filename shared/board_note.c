@@ -27,6 +27,11 @@ static struct board_shard *shard_of(struct board *b, unsigned slot)
 	return &b->numbers->shards[slot % BOARD_SHARDS];
 }
 
+_Atomic uint64_t *board_lost_lines(struct board *b, unsigned slot)
+{
+	return &shard_of(b, slot)->counters[COUNT_LOG_LINES_LOST];
+}
+
 static void add_time(struct board_times *t, uint64_t us)
 {
 	add(&t->sum, us);
@@ -112,6 +117,11 @@ void board_note_released(struct board_slot *s, unsigned milter)
 	atomic_store_explicit(&s->held[milter], 0, memory_order_relaxed);
 }
 
+void board_note_guests(struct board_slot *s, unsigned guests)
+{
+	board_set(&s->guests, guests);
+}
+
 void board_note_text(struct board_slot *s, struct slice peer,
 		     struct slice queue_id, struct slice sender)
 {
@@ -156,6 +166,7 @@ void board_slot_reset(struct board_slot *s, uint64_t generation)
 	board_set(&s->message, MESSAGE_NONE);
 	board_set(&s->settings, 0);
 	board_set(&s->listener, 0);
+	board_note_guests(s, 0);
 	for (unsigned i = 0; i < BOARD_MILTERS; i++)
 		board_note_released(s, i);
 	atomic_store_explicit(&s->generation, generation,

@@ -2,9 +2,6 @@
 
 #include "shared/conf_value.h"
 
-/* Of one value as it is printed: an expression, a list of addresses. */
-#define VALUE_CEILING (1024u * 1024)
-
 /* --- comparing ----------------------------------------------------------- */
 
 static bool same_texts(const struct conf_texts *a, const struct conf_texts *b)
@@ -17,25 +14,15 @@ static bool same_texts(const struct conf_texts *a, const struct conf_texts *b)
 	return true;
 }
 
-/* Without memory they count as different: better told too much. */
 static bool same_value(const struct conf_row *row, const void *a,
 		       const void *b)
 {
 	const void *at_a = (const char *)a + row->offset;
 	const void *at_b = (const char *)b + row->offset;
-	struct buf one, other;
-	bool same;
 
 	if (row->type == CONF_TEXTS)
 		return same_texts(at_a, at_b);
-	buf_init(&one, VALUE_CEILING);
-	buf_init(&other, VALUE_CEILING);
-	same = conf_value_print(row, a, &one) &&
-	       conf_value_print(row, b, &other) &&
-	       slice_equal(buf_slice(&one), buf_slice(&other));
-	buf_deinit(&one);
-	buf_deinit(&other);
-	return same;
+	return conf_value_same(row, a, b);
 }
 
 /* --- what keeps its value ------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shared/conf_name.h"
 #include "shared/conf_value.h"
 
 /* The section the next key belongs to. */
@@ -58,20 +59,6 @@ static void read_file(struct reader_state *r, const char *path,
 static bool is_comment(struct slice s)
 {
 	return s.len == 0 || s.data[0] == ';' || s.data[0] == '#';
-}
-
-static struct slice lower_copy(struct arena *arena, struct slice s)
-{
-	char *copy = arena_take(arena, s.len + 1);
-
-	if (!copy)
-		return SLICE_EMPTY;
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.data[i];
-
-		copy[i] = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-	}
-	return slice_of(copy, s.len);
 }
 
 static bool copy_parts(struct reader_state *r, struct conf_line *line)
@@ -268,132 +255,6 @@ static void add_value(struct reader_state *r, struct slice text)
 	}
 }
 
-static bool name_byte(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-' ||
-	       c == '@';
-}
-
-/*
- * Conditions and tables are named in expressions, so their names are words of
- * the language: greylist-2 would be read as something else.
- */
-static bool word_ok(struct slice name)
-{
-	for (size_t i = 0; i < name.len; i++)
-		if (!name_byte(name.data[i]) || strchr(".-@", name.data[i]))
-			return false;
-	return name.data[0] < '0' || name.data[0] > '9';
-}
-
-static bool name_bytes_ok(struct slice name)
-{
-	for (size_t i = 0; i < name.len; i++)
-		if (!name_byte(name.data[i]))
-			return false;
-	return true;
-}
-
-/*
- * The line about a message tells of a milter as NAME=..., between words of
- * its own: a milter of that name would be taken for one.
- */
-static bool is_log_word(struct slice name)
-{
-	static const char *const words[] = {
-		"by",	 "client",	   "edits",	 "from",  "messages",
-		"nrcpt", "passed_without", "quarantine", "rcpt",  "reply",
-		"rule",	 "sekisho",	   "size",	 "stage", "time",
-		"to",	 "verdict",
-	};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (slice_is_case(name, words[i]))
-			return true;
-	return false;
-}
-
-/* Where it is written but in settings: the log and command lines. */
-static bool milter_name_ok(struct reader_state *r, struct slice name)
-{
-	if (name.data[0] == '-')
-		PROBLEM(r,
-			"bad milter name \"%.*s\": it would be taken for an "
-			"option",
-			SLICE_ARG(name));
-	else if (is_log_word(name))
-		PROBLEM(r,
-			"bad milter name \"%.*s\": this is a word of the "
-			"log",
-			SLICE_ARG(name));
-	else
-		return true;
-	return false;
-}
-
-static bool name_ok(struct reader_state *r, struct slice name)
-{
-	const char *kind = conf_word_of(conf_section_words, (int)r->section);
-	bool is_word = r->section == CONF_CONDITION || r->section == CONF_TABLE;
-
-	if (name.len == 0) {
-		PROBLEM(r, "a %s needs a name: %s", kind,
-			conf_section_print(r->section));
-	} else if (name.len > CONF_NAME_MAX) {
-		PROBLEM(r, "the name of a %s may have no more than %d bytes",
-			kind, CONF_NAME_MAX);
-	} else if (is_word && !word_ok(name)) {
-		PROBLEM(r, "bad %s name \"%.*s\": letters, digits and _ only, "
-			"and no digit in front", kind, SLICE_ARG(name));
-	} else if (!name_bytes_ok(name)) {
-		PROBLEM(r, "bad %s name \"%.*s\": letters, digits and "
-			". _ - @ only", kind, SLICE_ARG(name));
-	} else {
-		return r->section != CONF_MILTER || milter_name_ok(r, name);
-	}
-	return false;
-}
-
-#define THERE_ARE \
-	"there are [server], [milter NAME], [condition NAME], [table NAME] " \
-	"and [rule NAME]"
-
-static void unknown_section(struct reader_state *r, struct slice word)
-{
-	const char *words[CONF_SECTIONS];
-	struct slice lower = lower_copy(r->arena, word);
-	const char *nearest;
-
-	word = slice_head(word, 80);
-	for (int i = 0; i < CONF_SECTIONS; i++)
-		words[i] = conf_section_words[i].word;
-	for (int i = CONF_MILTER; i < CONF_SECTIONS; i++) {
-		if (!slice_starts(lower, words[i]))
-			continue;
-		PROBLEM(r, "unknown section [%.*s]: write %s with a blank "
-			"between", SLICE_ARG(word),
-			conf_section_print((enum conf_section)i));
-		return;
-	}
-	nearest = conf_nearest(lower, words, CONF_SECTIONS);
-	if (nearest)
-		PROBLEM(r, "unknown section [%.*s]: did you mean [%s]?",
-			SLICE_ARG(word), nearest);
-	else
-		PROBLEM(r, "unknown section [%.*s]: " THERE_ARE,
-			SLICE_ARG(word));
-}
-
-/* CONF_SECTIONS: there is no such. */
-static enum conf_section find_section(struct slice word)
-{
-	for (const struct conf_word *w = conf_section_words; w->word; w++)
-		if (slice_is_case(word, w->word))
-			return (enum conf_section)w->value;
-	return CONF_SECTIONS;
-}
-
 /* inside: what stands between the brackets. */
 static void begin_section(struct reader_state *r, struct slice inside)
 {
@@ -410,21 +271,20 @@ static void begin_section(struct reader_state *r, struct slice inside)
 	r->block = ++r->blocks;
 	r->name = slice_trim(slice_from(inside, n));
 	if (word.len == 0) {
-		PROBLEM(r, "the brackets are empty: " THERE_ARE);
+		PROBLEM(r, "the brackets are empty: " CONF_SECTIONS_THERE_ARE);
 		return;
 	}
-	section = find_section(word);
-	if (section == CONF_SECTIONS) {
-		unknown_section(r, word);
+	section = conf_section_find(word, &place, r->problems);
+	if (section == CONF_SECTIONS)
 		return;
-	}
 	r->section = section;
 	if (section == CONF_SERVER && r->name.len) {
 		PROBLEM(r, "[server] has no name");
 		return;
 	}
 	if (section != CONF_SERVER &&
-	    (!name_ok(r, r->name) || !arena_copy(r->arena, r->name, &r->name)))
+	    (!conf_name_ok(section, r->name, &place, r->problems) ||
+	     !arena_copy(r->arena, r->name, &r->name)))
 		return;
 	r->where = IN_SECTION;
 	add_line(r, place, SLICE_EMPTY, SLICE_EMPTY);
@@ -463,7 +323,7 @@ static void read_key(struct reader_state *r, struct slice s)
 		PROBLEM(r, "no key before the \"=\"");
 		return;
 	}
-	r->key = lower_copy(r->arena, slice_head(key, 200));
+	r->key = conf_lower(r->arena, slice_head(key, 200));
 	r->place = (struct conf_place){ r->source->name, r->source->line };
 	r->has_key = true;
 	r->bad = false;

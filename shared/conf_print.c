@@ -44,30 +44,30 @@ static bool print_endpoint(struct buf *out, const struct endpoint *e)
 	return print_string(out, slice_str(text));
 }
 
+bool conf_listen_print(const struct conf_listen *l, struct buf *out)
+{
+	if (!print_endpoint(out, &l->endpoint))
+		return false;
+	if (l->owner[0] && !(buf_add(out, SLICE_LIT(" owner=")) &&
+			     print_string(out, slice_str(l->owner))))
+		return false;
+	if (l->group[0] && !(buf_add(out, SLICE_LIT(" group=")) &&
+			     print_string(out, slice_str(l->group))))
+		return false;
+	if (l->mode && !buf_printf(out, " mode=%04o", (unsigned)l->mode))
+		return false;
+	return !l->has_mta ||
+	       buf_printf(out, " mta=%s",
+			  conf_word_of(conf_mta_words, (int)l->mta));
+}
+
 static bool print_listen(struct buf *out, const struct conf_listeners *list)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		const struct conf_listen *l = &list->at[i];
-
+	for (size_t i = 0; i < list->count; i++)
 		/* A line for each: all in one could be too long to read. */
-		if (i && !buf_add(out, SLICE_LIT(",\n    ")))
+		if ((i && !buf_add(out, SLICE_LIT(",\n    "))) ||
+		    !conf_listen_print(&list->at[i], out))
 			return false;
-		if (!print_endpoint(out, &l->endpoint))
-			return false;
-		if (l->owner[0] && !(buf_add(out, SLICE_LIT(" owner=")) &&
-				     print_string(out, slice_str(l->owner))))
-			return false;
-		if (l->group[0] && !(buf_add(out, SLICE_LIT(" group=")) &&
-				     print_string(out, slice_str(l->group))))
-			return false;
-		if (l->mode &&
-		    !buf_printf(out, " mode=%04o", (unsigned)l->mode))
-			return false;
-		if (l->has_mta &&
-		    !buf_printf(out, " mta=%s",
-				conf_word_of(conf_mta_words, (int)l->mta)))
-			return false;
-	}
 	return true;
 }
 
@@ -219,26 +219,47 @@ bool conf_value_print(const struct conf_row *row, const void *base,
 	return false;
 }
 
+/* Of one value as it is printed: an expression, a list of addresses. */
+#define VALUE_CEILING (1024u * 1024)
+
+bool conf_value_same(const struct conf_row *row, const void *a, const void *b)
+{
+	struct buf one, other;
+	bool same;
+
+	buf_init(&one, VALUE_CEILING);
+	buf_init(&other, VALUE_CEILING);
+	same = conf_value_print(row, a, &one) &&
+	       conf_value_print(row, b, &other) &&
+	       slice_equal(buf_slice(&one), buf_slice(&other));
+	buf_deinit(&one);
+	buf_deinit(&other);
+	return same;
+}
+
+bool conf_value_is_default(const struct conf_row *row, const void *base,
+			   const void *defaults)
+{
+	return defaults && row->standard && row->type != CONF_TEXTS &&
+	       conf_value_same(row, base, defaults);
+}
+
 /* `key = value`, unless it has the default value and those are not wanted. */
 static bool print_row(const struct conf_row *row, const void *base,
 		      const void *defaults, struct buf *out)
 {
-	struct buf standard, value;
-	bool ok;
+	size_t before;
 
-	buf_init(&standard, out->ceiling);
-	buf_init(&value, out->ceiling);
-	ok = conf_value_print(row, base, &value) &&
-	     (!defaults || conf_value_print(row, defaults, &standard));
-	if (ok && (!defaults || !row->standard ||
-		   !slice_equal(buf_slice(&value), buf_slice(&standard)))) {
-		ok = buf_printf(out, "%s =%s", row->key,
-				buf_len(&value) ? " " : "") &&
-		     buf_add(out, buf_slice(&value)) && buf_add_byte(out, '\n');
-	}
-	buf_deinit(&standard);
-	buf_deinit(&value);
-	return ok;
+	if (conf_value_is_default(row, base, defaults))
+		return true;
+	if (!buf_printf(out, "%s = ", row->key))
+		return false;
+	before = buf_len(out);
+	if (!conf_value_print(row, base, out))
+		return false;
+	if (buf_len(out) == before)
+		buf_cut(out, before - 1);
+	return buf_add_byte(out, '\n');
 }
 
 /* `key = value` for each of them. */
@@ -304,7 +325,7 @@ static bool print_conditions(const struct conf *conf, bool all,
 	return true;
 }
 
-/* A struct of nothing but defaults; false: no memory. */
+/* False: no memory. */
 static bool take_defaults(struct arena *arena, enum conf_section section,
 			  void *base)
 {
@@ -319,6 +340,19 @@ static bool take_defaults(struct arena *arena, enum conf_section section,
 				      &error))
 			return false;
 	return true;
+}
+
+const struct conf *conf_defaults(struct arena *arena)
+{
+	struct conf *c;
+
+	arena_init(arena, sizeof(*c) + 256 * 1024);
+	c = arena_take(arena, sizeof(*c));
+	/* A milter without a socket prints none, but that row is never left. */
+	if (!c || !take_defaults(arena, CONF_SERVER, c) ||
+	    !take_defaults(arena, CONF_MILTER, &c->milters[0]))
+		return NULL;
+	return c;
 }
 
 static bool print_all(const struct conf *conf, const struct conf *server,
@@ -338,18 +372,15 @@ static bool print_all(const struct conf *conf, const struct conf *server,
 
 bool conf_print(const struct conf *conf, bool with_defaults, struct buf *out)
 {
+	const struct conf *defaults;
 	struct arena arena;
-	struct conf *server;
-	bool ok = false;
+	bool ok;
 
 	if (with_defaults)
 		return print_all(conf, NULL, NULL, out);
-	arena_init(&arena, sizeof(*server) + 256 * 1024);
-	server = arena_take(&arena, sizeof(*server));
-	/* A milter without a socket prints none, but that row is never left. */
-	if (server && take_defaults(&arena, CONF_SERVER, server) &&
-	    take_defaults(&arena, CONF_MILTER, &server->milters[0]))
-		ok = print_all(conf, server, &server->milters[0], out);
+	defaults = conf_defaults(&arena);
+	ok = defaults &&
+	     print_all(conf, defaults, &defaults->milters[0], out);
 	arena_deinit(&arena);
 	return ok;
 }

@@ -22,6 +22,22 @@ bool conf_value_parse(struct arena *arena, const struct conf_row *row,
 /* As it may stand in a settings file (in conf_print.c); false: no room. */
 bool conf_value_print(const struct conf_row *row, const void *base,
 		      struct buf *out) __attribute__((warn_unused_result));
+/* One of a list; also in conf_print.c, as the next three. */
+bool conf_listen_print(const struct conf_listen *l, struct buf *out)
+	__attribute__((warn_unused_result));
+/*
+ * Would both be printed alike?  Not for CONF_TEXTS.  Without memory they count
+ * as different: better told too much.
+ */
+bool conf_value_same(const struct conf_row *row, const void *a, const void *b);
+/* defaults: NULL when none counts as one, for all is to be shown. */
+bool conf_value_is_default(const struct conf_row *row, const void *base,
+			   const void *defaults);
+/*
+ * Nothing but defaults, with one milter of nothing but defaults, in this
+ * arena, which begins here.  NULL: no memory.
+ */
+const struct conf *conf_defaults(struct arena *arena);
 /* "500ms", "15m", "2h", "1d"; a bare number counts seconds. */
 bool conf_duration_parse(struct slice text, uint64_t *us_out)
 	__attribute__((warn_unused_result));

@@ -204,6 +204,28 @@ bool endpoint_resolve(struct endpoint *e, bool passive, const char **why_out)
 	       says(why_out, "the resolver gave no usable address");
 }
 
+static bool has_address(const struct endpoint *e,
+			const union endpoint_addr *addr, socklen_t len)
+{
+	for (unsigned i = 0; i < e->addr_count; i++)
+		if (e->addr_len[i] == len &&
+		    memcmp(&e->addr[i], addr, len) == 0)
+			return true;
+	return false;
+}
+
+bool endpoint_is_same(const struct endpoint *a, const struct endpoint *b)
+{
+	if (a->kind != b->kind || a->port != b->port ||
+	    strcmp(a->host, b->host) != 0 || strcmp(a->path, b->path) != 0 ||
+	    a->addr_count != b->addr_count)
+		return false;
+	for (unsigned i = 0; i < a->addr_count; i++)
+		if (!has_address(b, &a->addr[i], a->addr_len[i]))
+			return false;
+	return true;
+}
+
 void endpoint_print(const struct endpoint *e, char *text, size_t size)
 {
 	if (e->kind == ENDPOINT_UNIX)

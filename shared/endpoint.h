@@ -47,6 +47,11 @@ bool endpoint_parse(struct slice text, struct endpoint *endpoint_out,
  * empty host or "*" means every address.  False: *why_out (static text).
  */
 bool endpoint_resolve(struct endpoint *e, bool passive, const char **why_out);
+/*
+ * Do both lead to the same place?  As they are written, and by the addresses
+ * that were found, in whatever order a resolver gave them.
+ */
+bool endpoint_is_same(const struct endpoint *a, const struct endpoint *b);
 /* `inet:port@host` or `unix:path`; size 400 is enough for every endpoint. */
 void endpoint_print(const struct endpoint *e, char *text, size_t size);
 

@@ -38,8 +38,12 @@ shared_libshared_a_SOURCES = \
 	shared/conf_check.c \
 	shared/conf_cond.c \
 	shared/conf_cond.h \
+	shared/conf_json.c \
+	shared/conf_json.h \
 	shared/conf_lines.c \
 	shared/conf_lines.h \
+	shared/conf_name.c \
+	shared/conf_name.h \
 	shared/conf_print.c \
 	shared/conf_problem.c \
 	shared/conf_read.c \

@@ -38,6 +38,7 @@ static struct {
 	struct log_file file;
 	const _Atomic uint32_t *generation; /* see log_follow(); or NULL */
 	uint32_t followed;
+	_Atomic uint64_t *lost; /* see log_count_lost(); or NULL */
 	char context[130];
 	char fields[2400]; /* NAME=value, each with its newline */
 	size_t fields_len;
@@ -133,6 +134,17 @@ void log_follow(const _Atomic uint32_t *word)
 		state.followed = generation();
 }
 
+void log_count_lost(_Atomic uint64_t *word)
+{
+	state.lost = word;
+}
+
+static void count_lost(void)
+{
+	if (state.lost)
+		atomic_fetch_add_explicit(state.lost, 1, memory_order_relaxed);
+}
+
 /* Told into the old file, which is where somebody will look. */
 static void follow(void)
 {
@@ -145,7 +157,8 @@ static void follow(void)
 	snprintf(words, sizeof(words),
 		 "error: log_file \"%s\" could not be opened anew: %s",
 		 state.file.path, strerror(errno));
-	log_file_write(&state.file, state.program, words);
+	if (!log_file_write(&state.file, state.program, words))
+		count_lost();
 }
 
 void log_level(enum log_level level)
@@ -183,7 +196,7 @@ void log_capture(void (*take)(enum log_level level, const char *line))
 }
 
 /* The journal's own protocol: FIELD=value lines in one datagram. */
-static void to_journal(enum log_level level, const char *line)
+static bool to_journal(enum log_level level, const char *line)
 {
 	char fields[LINE_MAX_BYTES + sizeof(state.fields) + 256];
 	int len = snprintf(fields, sizeof(fields),
@@ -194,25 +207,47 @@ static void to_journal(enum log_level level, const char *line)
 	struct iovec iov = { fields, (size_t)len };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-	if (len < 0 || (size_t)len >= sizeof(fields))
-		return;
-	(void)!sendmsg(state.journal_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return len >= 0 && (size_t)len < sizeof(fields) &&
+	       sendmsg(state.journal_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+		       len;
 }
 
-static void to_stderr(const char *line)
+static bool to_stderr(const char *line)
 {
 	char whole[LINE_MAX_BYTES + 64];
 	int len = snprintf(whole, sizeof(whole), "%s[%d]: %s\n", state.program,
 			   (int)log_pid(), line);
 
-	if (len > 0 && (size_t)len < sizeof(whole))
-		(void)!write(STDERR_FILENO, whole, (size_t)len);
+	return len > 0 && (size_t)len < sizeof(whole) &&
+	       write(STDERR_FILENO, whole, (size_t)len) == len;
 }
 
-static void to_file(const char *line)
+static bool to_file(const char *line)
 {
 	follow();
-	log_file_write(&state.file, state.program, line);
+	return log_file_write(&state.file, state.program, line);
+}
+
+/* What becomes of it, nobody is told. */
+static bool to_syslog(enum log_level level, const char *line)
+{
+	syslog(level_priority[level], "%s", line);
+	return true;
+}
+
+static bool to_sink(enum log_level level, const char *line)
+{
+	switch (state.sink) {
+	case LOG_SINK_JOURNAL:
+		return to_journal(level, line);
+	case LOG_SINK_SYSLOG:
+		return to_syslog(level, line);
+	case LOG_SINK_FILE:
+		return to_file(line);
+	case LOG_SINK_STDERR:
+		break;
+	}
+	return to_stderr(line);
 }
 
 static void put(enum log_level level, const char *format, va_list args)
@@ -231,14 +266,8 @@ static void put(enum log_level level, const char *format, va_list args)
 			*p = '?';
 	if (state.capture)
 		state.capture(level, line);
-	else if (state.sink == LOG_SINK_JOURNAL)
-		to_journal(level, line);
-	else if (state.sink == LOG_SINK_SYSLOG)
-		syslog(level_priority[level], "%s", line);
-	else if (state.sink == LOG_SINK_FILE)
-		to_file(line);
-	else
-		to_stderr(line);
+	else if (!to_sink(level, line))
+		count_lost();
 	state.fields_len = 0;
 }
 

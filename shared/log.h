@@ -7,7 +7,8 @@
  * Warnings of the same kind (their first words) beyond 10 in 10 s are
  * counted, and the count is told when the 10 s are over.
  * Never fails and never blocks for long: a line that cannot be written is
- * lost and, in a file, counted (see log_file.h).  Keeps state of its own: sink
+ * lost and counted, but for syslog, which tells nobody; a file says so itself
+ * when it can be written again (see log_file.h).  Keeps state of its own: sink
  * and context.
  */
 #ifndef SHARED_LOG_H
@@ -44,6 +45,11 @@ bool log_reopen(void);
  * has changed.  NULL: no more.  Call it again when the word has moved.
  */
 void log_follow(const _Atomic uint32_t *word);
+/*
+ * From now on every line that is lost adds one to this word.  NULL: no more.
+ * It is shared by all processes that are forked later.
+ */
+void log_count_lost(_Atomic uint64_t *word);
 /* Lines below this level are not written (default: info). */
 void log_level(enum log_level level);
 /*

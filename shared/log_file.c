@@ -202,15 +202,9 @@ static bool is_open(struct log_file *f)
 	return false;
 }
 
-void log_file_write(struct log_file *f, const char *program, const char *text)
+bool log_file_write(struct log_file *f, const char *program, const char *text)
 {
-	if (!is_open(f)) {
-		(void)lose(f, f->reason);
-		return;
-	}
-	if (!tell_lost(f, program)) {
-		(void)lose(f, f->reason);
-		return;
-	}
-	(void)write_line(f, program, text);
+	if (!is_open(f) || !tell_lost(f, program))
+		return lose(f, f->reason);
+	return write_line(f, program, text);
 }

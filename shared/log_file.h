@@ -39,7 +39,7 @@ bool log_file_reopen(struct log_file *f);
 void log_file_close(struct log_file *f);
 /* How many lines this process has lost and not told. */
 uint64_t log_file_lost(const struct log_file *f);
-/* text: one line without its newline. */
-void log_file_write(struct log_file *f, const char *program, const char *text);
+/* text: one line without its newline.  False: it is lost. */
+bool log_file_write(struct log_file *f, const char *program, const char *text);
 
 #endif

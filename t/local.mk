@@ -45,6 +45,8 @@ t_unit_test_shared_SOURCES = \
 	$(UNIT_SUPPORT) \
 	t/unit/support/cond_play.c \
 	t/unit/support/cond_play.h \
+	t/unit/support/reading.c \
+	t/unit/support/reading.h \
 	t/unit/shared/arena.c \
 	t/unit/shared/board.c \
 	t/unit/shared/board_breaker.c \
@@ -58,6 +60,12 @@ t_unit_test_shared_SOURCES = \
 	t/unit/shared/cond_parse.c \
 	t/unit/shared/conf.c \
 	t/unit/shared/conf_change.c \
+	t/unit/shared/conf_cond.c \
+	t/unit/shared/conf_file.c \
+	t/unit/shared/conf_json.c \
+	t/unit/shared/conf_print.c \
+	t/unit/shared/conf_problem.c \
+	t/unit/shared/conf_table.c \
 	t/unit/shared/endpoint.c \
 	t/unit/shared/endpoint_cache.c \
 	t/unit/shared/facts.c \
@@ -119,6 +127,7 @@ check_PROGRAMS += t/unit/test_server
 UNIT_TESTS += t/unit/test_server
 t_unit_test_server_SOURCES = \
 	$(UNIT_SUPPORT) \
+	t/unit/server/aside.c \
 	t/unit/server/background.c \
 	t/unit/server/cells.c \
 	t/unit/server/handover.c \
@@ -126,12 +135,14 @@ t_unit_test_server_SOURCES = \
 	t/unit/server/inherit.c \
 	t/unit/server/limits.c \
 	t/unit/server/listen.c \
+	t/unit/server/lost.c \
 	t/unit/server/metrics.c \
 	t/unit/server/notify.c \
 	t/unit/server/overload.c \
 	t/unit/server/past.c \
 	t/unit/server/pool.c \
 	t/unit/server/priv.c \
+	t/unit/server/probe.c \
 	t/unit/server/request.c \
 	t/unit/server/spawn.c \
 	t/unit/server/switches.c \
@@ -250,6 +261,7 @@ E2E_TESTS = \
 	t/e2e/45-upgrade.t \
 	t/e2e/46-socket-activation.t \
 	t/e2e/47-connections.t \
+	t/e2e/48-manual.t \
 	t/e2e/48-sekishoctl-check.t \
 	t/e2e/48-sekishoctl-top.t \
 	t/e2e/48-sekishoctl.t \

@@ -14,6 +14,7 @@
 #include "shared/arena.h"
 #include "shared/buf.h"
 #include "shared/conf_table.h"
+#include "tool/options.h"
 
 #ifndef SEKISHO_CONF
 #define SEKISHO_CONF "/etc/sekisho/sekisho.conf"
@@ -32,6 +33,12 @@ enum ctl_status {
 	CTL_REFUSED = 5,     /* the server answered that it will not */
 	CTL_UNWELL = 6,	     /* check --online found something */
 };
+
+/* To begin with what stands behind a verb; rows_ is an array. */
+#define CTL_OPTIONS(rows_, args_)                              \
+	{ .program = "sekishoctl", .rows = (rows_),            \
+	  .row_count = sizeof(rows_) / sizeof((rows_)[0]),     \
+	  .args = (args_) }
 
 /* A line on stderr. */
 void ctl_say(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -25,10 +25,7 @@ static bool is_word(const char *s)
 static bool read_args(char *const *args, struct ctl_client_options *o,
 		      struct buf *line)
 {
-	struct options opt = { .program = "sekishoctl",
-			       .rows = rows,
-			       .row_count = sizeof(rows) / sizeof(rows[0]),
-			       .args = args };
+	struct options opt = CTL_OPTIONS(rows, args);
 	const char *value = NULL;
 	int id;
 

@@ -42,7 +42,6 @@ static bool conf_options(struct options *opt, struct conf_options *o)
 	const char *value = NULL;
 	int id;
 
-	opt->program = "sekishoctl";
 	*o = (struct conf_options){ .client = CTL_CLIENT_DEFAULTS };
 	while ((id = options_next(opt, &value)) != OPTIONS_END) {
 		if (id == OPT_CHANGED)
@@ -64,10 +63,7 @@ static bool conf_options(struct options *opt, struct conf_options *o)
 
 int ctl_check(char *const *args)
 {
-	struct options opt = { .rows = check_rows,
-			       .args = args,
-			       .row_count = sizeof(check_rows) /
-					    sizeof(check_rows[0]) };
+	struct options opt = CTL_OPTIONS(check_rows, args);
 	struct conf_options o;
 	struct arena arena;
 	const struct conf *conf;
@@ -131,10 +127,7 @@ static bool are_at_odds(const struct conf_options *o)
 
 int ctl_config(char *const *args)
 {
-	struct options opt = { .rows = config_rows,
-			       .args = args,
-			       .row_count = sizeof(config_rows) /
-					    sizeof(config_rows[0]) };
+	struct options opt = CTL_OPTIONS(config_rows, args);
 	struct conf_options o;
 
 	if (!conf_options(&opt, &o) || are_at_odds(&o))

@@ -5,7 +5,6 @@
 #include "shared/probe.h"
 #include "tool/ctl.h"
 #include "tool/ctl_find.h"
-#include "tool/options.h"
 
 /* Thresholds are seconds everywhere in monitoring. */
 #define PING_WARNING  CLOCK_S
@@ -43,10 +42,7 @@ static int say(enum ping_status status, const char *what)
 
 static bool read_args(char *const *args, struct ping_options *o)
 {
-	struct options opt = { .program = "sekishoctl",
-			       .rows = rows,
-			       .row_count = sizeof(rows) / sizeof(rows[0]),
-			       .args = args };
+	struct options opt = CTL_OPTIONS(rows, args);
 	const char *value = NULL;
 	bool ok = true;
 	int id;

@@ -31,10 +31,7 @@ struct report_options {
 
 static bool read_args(char *const *args, struct report_options *o)
 {
-	struct options opt = { .program = "sekishoctl",
-			       .rows = rows,
-			       .row_count = sizeof(rows) / sizeof(rows[0]),
-			       .args = args };
+	struct options opt = CTL_OPTIONS(rows, args);
 	const char *value = NULL;
 	int id;
 

@@ -36,10 +36,7 @@ struct top_options {
 
 static bool read_args(char *const *args, struct top_options *o)
 {
-	struct options opt = { .program = "sekishoctl",
-			       .rows = rows,
-			       .row_count = sizeof(rows) / sizeof(rows[0]),
-			       .args = args };
+	struct options opt = CTL_OPTIONS(rows, args);
 	const char *value = NULL;
 	bool ok = true;
 	int id;

@@ -157,21 +157,21 @@ static void swap(uint8_t *a, uint8_t *b)
 	*b = was;
 }
 
-/*
- * One that was marked down, and may be tried again: by this session alone,
- * the others leave it alone for another pause.
- */
+/* One that was marked down (works() wipes the mark), and its pause is over. */
 static bool may_try_again(const struct member *m, unsigned socket)
 {
-	struct board *b = m->env->board;
-	uint64_t now = clock_now();
+	const struct board *b = m->env->board;
 
-	/* Marked at all, that is: works() wipes the mark. */
-	if (!board_socket_is_down(b, m->cell, socket, 0) ||
-	    board_socket_is_down(b, m->cell, socket, now))
-		return false;
-	board_socket_down(b, m->cell, socket, now + m->conf->breaker_pause);
-	return true;
+	return board_socket_is_down(b, m->cell, socket, 0) &&
+	       !board_socket_is_down(b, m->cell, socket, clock_now());
+}
+
+/* By this session alone: the others leave it alone for another pause. */
+static void keep_others_off(const struct member *m, unsigned socket)
+{
+	if (may_try_again(m, socket))
+		board_socket_down(m->env->board, m->cell, socket,
+				  clock_now() + m->conf->breaker_pause);
 }
 
 /* The lower, the earlier it is tried: in order, then idle. */
@@ -238,8 +238,10 @@ static bool take(void *context, unsigned socket)
 	if (!max || !is_full(m, max - 1)) {
 		note_held(m, socket);
 		atomic_thread_fence(memory_order_seq_cst);
-		if (!max || !is_full(m, max))
+		if (!max || !is_full(m, max)) {
+			keep_others_off(m, socket);
 			return true;
+		}
 		give_back(m);
 	}
 	if (!m->child.waits)

@@ -88,6 +88,7 @@ static bool begin(struct reserve *r, const struct worker_env *env)
 	if (!r->guests || !r->fds || !board_become_reader(env->board))
 		return false;
 	log_follow(board_log_generation(env->board)); /* it has moved */
+	log_count_lost(board_lost_lines(env->board, env->slot));
 	return watch_signals(r);
 }
 
@@ -219,6 +220,7 @@ static void serve_guests(struct reserve *r)
 			continue;
 		part(&r->guests[i]);
 		r->guests[i] = r->guests[--r->count];
+		board_note_guests(r->slot, r->count);
 	}
 }
 
@@ -253,6 +255,7 @@ static void take(struct reserve *r, int fd, bool is_tcp)
 	mta_init(&g->mta);
 	mta_open(&g->mta, fd, is_tcp);
 	count(r, COUNT_SESSIONS);
+	board_note_guests(r->slot, r->count);
 	count(r, COUNT_OVERLOADED_SESSIONS);
 	atomic_fetch_add_explicit(&r->slot->sessions, 1, memory_order_relaxed);
 }

@@ -98,7 +98,7 @@ is "json why: text as it was" "$(json 'a["messages"][0]["reply"]')" \
 	'550 5.7.1 "spam"'
 is "json why: milters" \
 	"$(json '[m["word"] for m in a["messages"][0]["milters"]][1]')" 'reject@eom'
-not_ok "what has no JSON form says so" ask json config
+not_ok "what has no JSON form says so" ask json numbers
 
 # -------------------------------------------------------------- while in work
 front "status=unix:$T/status.sock;control=unix:$T/control.sock;workers_max=40;spare_max=40" held

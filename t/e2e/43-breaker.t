@@ -35,6 +35,24 @@ sent
 like "a failure at connect opens" "$(line)" ' gone=failed\(breaker\)@mail'
 is "... and MAIL is put off" "$MTA_STATUS" 11
 
+# ---- settings that name another socket: what was known is not of it
+start_child moved ''
+sed -i "s,^socket = .*,socket = unix:$T/moved.sock," "$T/front.conf"
+kill -HUP "${PID[sekishod-$FRONT]}"
+ok "a reload changes its socket" \
+	wait_for 20 in_file 'generation 2: milter gone: socket$' "$SEKISHO_LOG"
+sent
+like "... and it is asked at once" "$(line)" ' gone=continue'
+sed -i 's,^\(breaker_pause\) *=.*,\1 = 30m,' "$T/front.conf"
+stop_child moved
+sent
+like "it fails again" "$(line)" ' gone=failed\(breaker\)@mail'
+kill -HUP "${PID[sekishod-$FRONT]}"
+ok "a reload changes something else" wait_for 20 in_file \
+	'generation 3: milter gone: breaker_pause$' "$SEKISHO_LOG"
+sent
+like "... and it stays left alone" "$(line)" ' gone=failed\(breaker\)@mail'
+
 # ---- without limits it is asked for ever
 front '' "gone;join=mail;on_failure=accept;breaker_failures=0"
 sent -n 8

@@ -149,9 +149,12 @@ done
 
 # ---- a resolver that does not answer: the supervisor does not wait with it
 cat >"$T/slow.c" <<'C'
+#define _GNU_SOURCE
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 /* Waits until the file is there, then knows every name. */
 int getaddrinfo(const char *host, const char *port,
@@ -170,15 +173,30 @@ int getaddrinfo(const char *host, const char *port,
 	}
 	return next(host, port, hints, list);
 }
+/* While the other file is there, who has checked the settings stays. */
+void _exit(int code)
+{
+	char name[16];
+
+	prctl(PR_GET_NAME, name);
+	if (strcmp(name, "sekisho-reload") == 0 &&
+	    access(getenv("STAY_FILE"), F_OK) == 0) {
+		close(3);
+		for (;;)
+			pause();
+	}
+	syscall(SYS_exit_group, code);
+	__builtin_unreachable();
+}
 C
 if nm "$SEKISHOD" 2>/dev/null | grep -q __asan_init ||
 	! ${CC:-cc} -shared -fPIC -o "$T/slow.so" "$T/slow.c" -ldl 2>"$T/cc.err"
 then
-	skip 8 "nothing can be preloaded here"
+	skip 10 "nothing can be preloaded here"
 	done_testing
 	exit
 fi
-export SLOW_FILE=$T/answer
+export SLOW_FILE=$T/answer STAY_FILE=$T/stay
 settings 'workers_min=2;workers_max=6;spare_min=1' one
 rm -f "$SEKISHO_LOG"
 LD_PRELOAD=$T/slow.so start_sekishod "$T/s.conf"
@@ -205,6 +223,13 @@ ok "when it answers, the settings are in force" wait_for 10 in_file \
 	'generation 2: milter slow: added' "$SEKISHO_LOG"
 ok "who asked meanwhile gets one more reload" wait_for 10 in_file \
 	'generation 3: nothing changed' "$SEKISHO_LOG"
+no_checker() { ! checker; }
+: >"$T/stay"
+kill -HUP "${PID[sekishod]}"
+ok "one that says all and does not end has said all" wait_for 10 in_file \
+	'generation 4: nothing changed' "$SEKISHO_LOG"
+ok "... and is not left behind" wait_for 10 no_checker
+rm "$T/stay"
 rm "$T/answer"
 kill -HUP "${PID[sekishod]}"
 wait_for 10 checker

@@ -71,7 +71,16 @@ done
 ctl milter clamav -j
 ok "milter -j: JSON" is_json
 ctl config --running -j
-ok "config --running -j: JSON" is_json
+is "config --running -j: ends well" "$status$err" 0
+ok "... JSON" is_json
+in_json() { python3 -c 'import json, sys
+d = json.load(open(sys.argv[1]))["config"]
+print(eval(sys.argv[2]))' "$T/out" "$1"; }
+is "... numbers are numbers" "$(in_json 'd["server"]["workers_max"] > 0')" True
+is "... milters have names" "$(in_json '[m["name"] for m in d["milters"]]')" \
+	"['greylist', 'clamav']"
+ctl config --running -n -j
+is "... -n: no defaults" "$(in_json '"workers_max" in d["server"]')" False
 
 mode_of() { ctl numbers; sed -n "s/^mode $1 //p" "$T/out"; }
 ctl off clamav for 15m

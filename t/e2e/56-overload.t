@@ -135,7 +135,7 @@ is "a drain afterwards ends well" "$STATUS" 0
 is "the end was told once" "$(ends)" 1
 
 # --------------------------------------------------- accept; a killed reserve
-settings "on_overload = accept"
+settings "on_overload = accept" "status = unix:$T/status.sock"
 ready
 crowd_start "unix:$T/s.sock" 22
 ok "on_overload = accept: all are answered" \
@@ -151,6 +151,11 @@ hit KILL "$reserve"
 ok "a killed reserve worker is told" \
 	wait_for 5 in_file "worker $reserve ended by signal SIGKILL" \
 	"$SEKISHO_LOG"
+is "... with what it held" \
+	"$(lines_of "reserve worker $reserve took 20 connections with it" \
+		"$SEKISHO_LOG")" 1
+is "... which is counted" "$("$BUILDDIR/sekishoctl" numbers \
+	-s "unix:$T/status.sock" | grep sessions_lost)" "counter sessions_lost 20"
 ok "its connections end, those of others do not" \
 	wait_for 5 crowd_says "answered 22 ended 20" count
 crowd mail

@@ -82,16 +82,27 @@ is "a drain ends well" "$STATUS" 0
 like "the last line is in the file, too" "$(tail -n 1 "$L")" ': stopped$'
 
 # ---------------------------------------------------------------- a full disk
-conf "$T/s.conf" "log = file" "log_file = /dev/full" "workers_min = 1"
+lost_lines() { # as the board has counted them
+	"$BUILDDIR/sekishoctl" numbers -s "unix:$T/status.sock" |
+		sed -n 's/^counter log_lines_lost //p'
+}
+lost_some() { [ "$(lost_lines)" -ge 3 ]; }
+conf "$T/s.conf" "log = file" "log_file = /dev/full" "workers_min = 1" \
+	"status = unix:$T/status.sock"
 start_sekishod "$T/s.conf"
 ok "a full disk: mail goes on" mta -s "unix:$T/s.sock" "$T/mail.eml"
+ok "the lines that are lost are counted" wait_for 5 lost_some
+like "as the status tells" \
+	"$("$BUILDDIR/sekishoctl" status -s "unix:$T/status.sock")" \
+	'^warning +[0-9]+ lines of the log could not be written$'
 not_ok "the log is no plain file and stays what it is" test -f /dev/full
 stop_sekishod
 is "and it stops as told" "$STATUS" 0
 rm -f "$L"*
 conf "$T/s.conf" "log = file" "log_file = $L" "workers_min = 1" \
-	"workers_max = 1" "spare_min = 1"
+	"workers_max = 1" "spare_min = 1" "status = unix:$T/status.sock"
 log_ready
+is "nothing is lost yet" "$(lost_lines)" 0
 # Room for the lines so far and a few more, in the middle of a line.
 for p in "${PID[sekishod]}" $(workers); do
 	prlimit --pid "$p" --fsize=1500:unlimited
@@ -111,6 +122,9 @@ written=$(cat "$L" "$L.1" | grep -c 'verdict=accept.* time=[^ ]*$')
 lost=$(sed -nE 's/.*\[([0-9]+)\]: warning: ([0-9]+) lines of.*/\2/p' "$L" |
 	tail -n 1)
 is "written and lost are all there were" "$((written + lost))" 11
+is "and all who lost some have counted them" "$(lost_lines)" \
+	"$(sed -nE 's/.*warning: ([0-9]+) lines of this.*/\1/p' "$L" |
+		awk '{ n += $1 } END { print n + 0 }')"
 stop_sekishod
 rm -f "$L"*
 

@@ -155,6 +155,30 @@ Test(board_breaker, one_lease_for_all)
 	}
 }
 
+Test(board_breaker, cleared_is_as_if_it_had_never_failed)
+{
+	struct board_breaker_copy copy;
+
+	fail(0);
+	fail(0);
+	fail(0x1111);
+	board_socket_down(board, M, CONF_SOCKETS_MAX - 1, NOW + PAUSE);
+	board_socket_down(board, M + 1, 0, NOW + PAUSE);
+	board_count_milter(board, 0, M, MILTER_APPLIED, 3);
+	board_clear_breaker(board, M);
+	board_read_breaker(board, M, &copy);
+	cr_expect_eq(copy.breaker.state, BREAKER_CLOSED);
+	cr_expect_eq(copy.breaker.score, 0);
+	cr_expect_eq(copy.failed_at, 0);
+	cr_expect_not(board_socket_is_down(board, M, CONF_SOCKETS_MAX - 1, 0));
+	cr_expect(board_socket_is_down(board, M + 1, 0, 0), "another's");
+	cr_expect_eq(board_sum_milter(board, M, MILTER_APPLIED), 3,
+		     "numbers go on");
+	cr_expect_not(fail(0x2222), "the suspect of before is forgotten, too");
+	board_read_breaker(board, M, &copy);
+	cr_expect_eq(copy.breaker.score, 0);
+}
+
 static int open_it(unsigned i)
 {
 	return board_failed(board, i, M, &limits, MILTER_FAILED_EOF, 0);

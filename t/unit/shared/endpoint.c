@@ -178,3 +178,33 @@ Test(endpoint, says_when_a_host_is_not_found)
 	cr_expect_neq(why[0], '\0');
 	cr_expect_eq(e.addr_count, 0);
 }
+
+Test(endpoint, is_the_same_place_whatever_the_order_of_its_addresses)
+{
+	struct endpoint a = parsed("inet:25@127.0.0.1"), b, c;
+	const char *why;
+
+	cr_assert(endpoint_resolve(&a, false, &why));
+	a.addr[1] = a.addr[0];
+	a.addr[1].in.sin_addr.s_addr++;
+	a.addr_len[1] = a.addr_len[0];
+	a.addr_count = 2;
+	b = a;
+	b.addr[0] = a.addr[1];
+	b.addr[1] = a.addr[0];
+	cr_expect(endpoint_is_same(&a, &a));
+	cr_expect(endpoint_is_same(&a, &b), "another order");
+	c = a;
+	c.addr[1].in.sin_addr.s_addr++;
+	cr_expect_not(endpoint_is_same(&a, &c), "the name has moved");
+	c = a;
+	c.addr_count = 1;
+	cr_expect_not(endpoint_is_same(&a, &c));
+	cr_expect_not(endpoint_is_same(&c, &a));
+	c = parsed("unix:/run/x");
+	cr_expect_not(endpoint_is_same(&a, &c));
+	b = parsed("unix:/run/y");
+	cr_expect_not(endpoint_is_same(&b, &c));
+	b = parsed("local:/run/x");
+	cr_expect(endpoint_is_same(&b, &c));
+}

@@ -1,6 +1,7 @@
 #include "shared/log.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -233,6 +234,35 @@ Test(log, the_file_is_opened_anew_when_the_word_changes)
 	unlink(path);
 	unlink(old);
 	rmdir(directory);
+}
+
+/* The word may lie in shared memory; here it does not. */
+Test(log, what_is_lost_is_counted)
+{
+	static _Atomic uint64_t lost;
+	int full = open("/dev/full", O_WRONLY), before = dup(STDERR_FILENO);
+
+	log_capture(NULL);
+	cr_assert(full >= 0 && before >= 0);
+	log_count_lost(&lost);
+	cr_assert(log_open(LOG_SINK_FILE, "sekishod", LOG_MAIL, "/dev/full"));
+	log_info("one");
+	log_info("two");
+	cr_expect_eq(lost, 2);
+	cr_assert(log_open(LOG_SINK_STDERR, "sekishod", LOG_MAIL, NULL));
+	cr_expect_eq(lost, 2, "not those that are written");
+	dup2(full, STDERR_FILENO);
+	log_info("three");
+	log_debug("below the level: nobody wants it");
+	dup2(before, STDERR_FILENO);
+	cr_expect_eq(lost, 3);
+	log_count_lost(NULL);
+	cr_assert(log_open(LOG_SINK_FILE, "sekishod", LOG_MAIL, "/dev/full"));
+	log_info("four");
+	cr_expect_eq(lost, 3);
+	cr_assert(log_open(LOG_SINK_STDERR, "sekishod", LOG_MAIL, NULL));
+	close(full);
+	close(before);
 }
 
 Test(log, our_own_bug_aborts, .signal = SIGABRT)

@@ -134,6 +134,31 @@ Test(keeper, the_idle_socket_first)
 	cr_expect_eq(board_held(s.env.board, 0, held), 1);
 }
 
+static bool is_down(unsigned socket)
+{
+	return board_socket_is_down(s.env.board, 0, socket, clock_now());
+}
+
+Test(keeper, only_what_is_tried_is_kept_from_others)
+{
+	s.conf.milter_count = 1;
+	s.conf.milters[0].socket.count = 2;
+	s.conf.milters[0].connections_max = 1;
+	stand_begin(&s, MTA_POSTFIX);
+	board_socket_down(s.env.board, 0, 0, STAND_TIME + CLOCK_S);
+	board_socket_down(s.env.board, 0, 1, STAND_TIME + CLOCK_S);
+	clock_set(STAND_TIME + CLOCK_S);
+	hold(0);
+	chain_event(&s.chain, STAGE_CONNECT);
+	cr_expect_not(is_down(0), "it has no turn yet");
+	cr_expect_not(is_down(1));
+	child_close(&s.chain.members[0].child);
+	board_note_released(board_slot(s.env.board, 1), 0);
+	chain_event(&s.chain, STAGE_CONNECT);
+	cr_expect(is_down(s.chain.members[0].child.socket), "tried by us");
+	cr_expect_not(is_down(1 - s.chain.members[0].child.socket));
+}
+
 Test(keeper, one_that_is_down_last)
 {
 	s.conf.milter_count = 1;
