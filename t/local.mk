@@ -138,7 +138,7 @@ t_unit_test_server_SOURCES = \
 	t/unit/server/why.c
 t_unit_test_server_CPPFLAGS = $(TEST_CPPFLAGS)
 t_unit_test_server_CFLAGS = $(TEST_CFLAGS)
-t_unit_test_server_LDADD = server/libserver.a worker/libworker.a $(SHARED) $(SYSTEMD_LIBS) $(CRITERION_LIBS)
+t_unit_test_server_LDADD = server/libserver.a worker/libworker.a $(SHARED) $(CRITERION_LIBS)
 
 check_PROGRAMS += t/unit/test_tool
 UNIT_TESTS += t/unit/test_tool
