@@ -17,7 +17,7 @@
 
 /*
  * The library brings six others with it, and a worker would have all of them
- * mapped: 45 areas and four tables of pages, about 35 KiB in each.  So it is
+ * mapped: 32 areas and tables of pages for them, some 35 KiB in each.  So it is
  * there only while it is spoken through (1 ms); nobody forks meanwhile.
  */
 #define LIBRARY	  "libsystemd.so.0"
