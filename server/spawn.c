@@ -24,6 +24,8 @@
 /* Notes of one worker taken in one turn: none may keep the loop for itself. */
 #define NOTES_AT_ONCE 8
 #define LINE_CEILING  4096
+/* From here on a table of descriptors has 8 KiB and more. */
+#define LARGE_TABLE 512
 
 bool spawn_init(struct spawn *s)
 {
@@ -73,12 +75,14 @@ static void set_signals(void)
  * A worker has what it needs, by name; all else is closed: other workers'
  * pairs above all, for while we held one, that worker could not see the
  * supervisor's end.  The log gets a socket of its own, or a number that it
- * believes to be its own could become an MTA's connection.
+ * believes to be its own could become an MTA's connection.  Returns the own
+ * end of the pair, which has another number.
  */
-static void close_foreign(const struct spawn *s, int own)
+static int close_foreign(const struct spawn *s, int own)
 {
 	int keep[LISTEN_FDS_MAX + 2 * CONF_TABLES_MAX + 4];
 	size_t n = 0;
+	int low;
 
 	for (size_t i = 0; i < s->listen->count; i++)
 		keep[n++] = s->listen->fds[i];
@@ -90,15 +94,20 @@ static void close_foreign(const struct spawn *s, int own)
 	keep[n++] = own;
 	log_close();
 	descriptors_close_all_but(keep, n);
+	low = descriptors_lower(own);
+	/* It costs a thread, which is not worth it for less. */
+	if (own >= LARGE_TABLE)
+		descriptors_shrink_table();
 	/* A file that cannot be opened now is tried again with each line. */
 	(void)log_open(s->conf->log, "sekishod", s->conf->syslog_facility,
 		       s->conf->log_file);
+	return low;
 }
 
 _Noreturn static void become_worker(const struct spawn *s, unsigned slot,
 				    int own)
 {
-	const struct worker_env env = {
+	struct worker_env env = {
 		.conf = s->conf,
 		.listen_fds = s->listen->fds,
 		.listen_of_fd = s->listen->entry,
@@ -108,7 +117,6 @@ _Noreturn static void become_worker(const struct spawn *s, unsigned slot,
 		.settings = s->settings,
 		.board = s->board,
 		.slot = slot,
-		.supervisor_fd = own,
 		.hungry_fd = s->hungry_fd,
 		.is_reserve = slot >= ordinary(s),
 	};
@@ -120,7 +128,7 @@ _Noreturn static void become_worker(const struct spawn *s, unsigned slot,
 	if (getppid() != s->supervisor)
 		_exit(WORKER_DONE);
 	(void)prctl(PR_SET_NAME, "sekisho-worker", 0, 0, 0);
-	close_foreign(s, own);
+	env.supervisor_fd = close_foreign(s, own);
 	if (s->detach)
 		background_detach();
 	notify_forget();
@@ -144,7 +152,8 @@ static bool fork_failed(struct spawn *s, const char *what)
 	bool is_news = !s->forks.pause;
 
 	if (pace_trouble(&s->forks, clock_now()) && is_news)
-		log_warn("could not start worker %u: %s: %s; trying again with pauses",
+		log_warn("could not start worker %u: %s: %s; trying again with "
+			 "pauses",
 			 s->alive + 1, what, strerror(reason));
 	return false;
 }
@@ -560,8 +569,7 @@ bool spawn_lost_line(struct board *board, unsigned slot, int status, pid_t pid,
 			  verdict_of(load(&at->message)),
 			  stage < STAGE_COUNT ? milter_stage_name(stage) : "-",
 			  child_of(board, load(&at->child))) &&
-	       add_cause(status, line) &&
-	       buf_printf(line, " pid=%d", (int)pid);
+	       add_cause(status, line) && buf_printf(line, " pid=%d", (int)pid);
 }
 
 /* The message whose outcome nobody counted; the connection in any case. */
@@ -634,9 +642,8 @@ static void set_pace(struct spawn *s, unsigned slot, int status)
 	tell_death(s, slot, status);
 	board_count(s->board, slot, COUNT_WORKER_DEATHS, 1);
 	if (pace_death(&s->deaths, clock_now(), early))
-		tell_pause(&s->deaths, early ?
-				   "workers die before they serve" :
-				   "many workers die");
+		tell_pause(&s->deaths, early ? "workers die before they serve" :
+					       "many workers die");
 }
 
 static void bury(struct spawn *s, unsigned slot, int status)

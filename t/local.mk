@@ -121,6 +121,7 @@ t_unit_test_server_SOURCES = \
 	$(UNIT_SUPPORT) \
 	t/unit/server/background.c \
 	t/unit/server/cells.c \
+	t/unit/server/descriptors.c \
 	t/unit/server/handover.c \
 	t/unit/server/http.c \
 	t/unit/server/inherit.c \
