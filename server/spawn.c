@@ -182,8 +182,8 @@ static bool spawn_into(struct spawn *s, unsigned slot)
 	if (!make_pair(s, slot, ends))
 		return false;
 	row->generation++;
-	board_slot_reset(board_slot(s->board, slot), row->generation);
-	board_note_state(board_slot(s->board, slot), SLOT_STARTING);
+	board_slot_reset(s->board, slot, row->generation);
+	board_note_state(s->board, slot, SLOT_STARTING);
 	pid = fork();
 	if (pid == 0)
 		become_worker(s, slot, ends[1]);
@@ -191,7 +191,7 @@ static bool spawn_into(struct spawn *s, unsigned slot)
 	if (pid < 0) {
 		fork_failed(s, "fork");
 		close(ends[0]);
-		board_slot_reset(board_slot(s->board, slot), row->generation);
+		board_slot_reset(s->board, slot, row->generation);
 		return false;
 	}
 	row->pid = pid;
@@ -299,8 +299,7 @@ static bool is_older(const struct spawn *s, unsigned slot)
 
 static uint32_t state_of(const struct spawn *s, unsigned slot)
 {
-	return atomic_load_explicit(&board_slot(s->board, slot)->state,
-				    memory_order_relaxed);
+	return board_state(s->board, slot);
 }
 
 void spawn_count(const struct spawn *s, struct pool_seen *seen_out)
@@ -657,7 +656,7 @@ static void bury(struct spawn *s, unsigned slot, int status)
 	if (state_of(s, slot) != SLOT_STARTING)
 		s->failed_starts = 0;
 	close_row(row);
-	board_slot_reset(board_slot(s->board, slot), row->generation);
+	board_slot_reset(s->board, slot, row->generation);
 	row->pid = 0;
 	s->alive--;
 }
