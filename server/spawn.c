@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -27,9 +28,25 @@
 /* From here on a table of descriptors has 8 KiB and more. */
 #define LARGE_TABLE 512
 
+/*
+ * Not forked: each worker would keep what we write to before the next one,
+ * and it is none of their business.
+ */
+static struct spawn_row *map_rows(unsigned slots)
+{
+	size_t size = slots * sizeof(struct spawn_row);
+	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (map == MAP_FAILED)
+		return NULL;
+	(void)madvise(map, size, MADV_DONTFORK);
+	return map;
+}
+
 bool spawn_init(struct spawn *s)
 {
-	s->rows = calloc(s->slots, sizeof(*s->rows));
+	s->rows = map_rows(s->slots);
 	if (!s->rows)
 		return false;
 	for (unsigned i = 0; i < s->slots; i++)
@@ -40,7 +57,8 @@ bool spawn_init(struct spawn *s)
 
 void spawn_deinit(struct spawn *s)
 {
-	free(s->rows);
+	if (s->rows)
+		munmap(s->rows, s->slots * sizeof(*s->rows));
 	s->rows = NULL;
 }
 

@@ -99,7 +99,7 @@ static bool begin(struct worker *w, const struct worker_env *env)
 {
 	*w = (struct worker){ .env = env,
 			      .slot = board_slot(env->board, env->slot),
-			      .idle_ms = -1,
+			      .idle_ms = SESSION_IDLE / CLOCK_MS,
 			      .sessions_left = find_sessions_max(env) };
 	atomic_store_explicit(&w->slot->settings, env->settings,
 			      memory_order_relaxed);
