@@ -288,6 +288,7 @@ E2E_TESTS = \
 	t/e2e/80-rights.t \
 	t/e2e/81-journal.t \
 	t/e2e/84-reuse.t \
+	t/e2e/85-silent-envelope.t \
 	t/e2e/90-fuzz-replay.t
 
 TESTS += $(UNIT_TESTS) $(E2E_TESTS)
