@@ -10,7 +10,7 @@ import os
 import struct
 import sys
 
-VERSION = 2
+VERSION = 3
 CELLS, CELL_AT, CELL_SIZE, NAME = 64, 128, 7296, 72
 SHARDS, SHARD_AT, SHARD_SIZE, MILTERS_AT, COUNTERS = 8, 64, 611584, 2944, 20
 OWN = {"worker_starts": 15, "worker_deaths": 16, "reloads": 17}
