@@ -473,6 +473,7 @@ def hold(bench):
                               stderr=subprocess.PIPE, text=True)
     try:
         held = parse_load(holder.stdout.readline())
+        time.sleep(3)  # after a second of silence workers give memory back
         full = machine.meminfo()
         # Each of them says HELO about every second.
         helo = way.send(concurrency=active, sessions=active, messages=0,

@@ -11,12 +11,11 @@ void answer_count_workers(const struct status_view *v,
 	for (unsigned i = 0; i < SLOT_STATES; i++)
 		by_state_out[i] = 0;
 	for (unsigned i = 0; i < v->spawn->slots; i++) {
-		struct board_slot *s = board_slot(v->board, i);
 		uint32_t state;
 
 		if (!v->spawn->rows[i].pid)
 			continue;
-		state = atomic_load_explicit(&s->state, memory_order_relaxed);
+		state = board_state(v->board, i);
 		if (state < SLOT_STATES)
 			by_state_out[state]++;
 	}

@@ -84,7 +84,6 @@ server_libserver_a_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS)
 
 sbin_PROGRAMS += sekishod
 sekishod_SOURCES = server/main.c
-sekishod_LDADD = server/libserver.a worker/libworker.a $(SHARED) \
-	$(SYSTEMD_LIBS)
+sekishod_LDADD = server/libserver.a worker/libworker.a $(SHARED)
 
 EXTRA_DIST += server/README.md

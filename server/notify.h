@@ -1,8 +1,10 @@
 /*
  * notify - tells the service manager how we are
  *
- * The only door to libsystemd.  Built without it, or started by something
- * that does not listen, every function does nothing.  Never fails.
+ * The only door to libsystemd, which is opened when there is something to
+ * tell and closed again.  Built without it, or started by something that does
+ * not listen, every function does nothing.  Never fails; a library that has
+ * gone since the build is logged.
  */
 #ifndef SERVER_NOTIFY_H
 #define SERVER_NOTIFY_H

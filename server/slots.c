@@ -39,7 +39,7 @@ bool slots_look(const struct status_view *v, unsigned slot,
 
 	if (!v->spawn->rows[slot].pid)
 		return false;
-	state = load(&s->state);
+	state = board_state(v->board, slot);
 	stage = load(&s->stage);
 	child = load(&s->child);
 	since = atomic_load_explicit(&s->since, memory_order_relaxed);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -23,10 +24,28 @@
 #define NOTE_MAX (sizeof(struct worker_note_wish) + LIST_COUNT * BOARD_LIST_MAX)
 /* Notes of one worker taken in one turn: none may keep the loop for itself. */
 #define NOTES_AT_ONCE 8
+/* From here on a table of descriptors has 8 KiB and more. */
+#define LARGE_TABLE 512
+
+/*
+ * Not forked: each worker would keep what we write to before the next one,
+ * and it is none of their business.
+ */
+static struct spawn_row *map_rows(unsigned slots)
+{
+	size_t size = slots * sizeof(struct spawn_row);
+	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (map == MAP_FAILED)
+		return NULL;
+	(void)madvise(map, size, MADV_DONTFORK);
+	return map;
+}
 
 bool spawn_init(struct spawn *s)
 {
-	s->rows = calloc(s->slots, sizeof(*s->rows));
+	s->rows = map_rows(s->slots);
 	if (!s->rows)
 		return false;
 	for (unsigned i = 0; i < s->slots; i++)
@@ -37,7 +56,8 @@ bool spawn_init(struct spawn *s)
 
 void spawn_deinit(struct spawn *s)
 {
-	free(s->rows);
+	if (s->rows)
+		munmap(s->rows, s->slots * sizeof(*s->rows));
 	s->rows = NULL;
 }
 
@@ -72,12 +92,14 @@ static void set_signals(void)
  * A worker has what it needs, by name; all else is closed: other workers'
  * pairs above all, for while we held one, that worker could not see the
  * supervisor's end.  The log gets a socket of its own, or a number that it
- * believes to be its own could become an MTA's connection.
+ * believes to be its own could become an MTA's connection.  Returns the own
+ * end of the pair, which has another number.
  */
-static void close_foreign(const struct spawn *s, int own)
+static int close_foreign(const struct spawn *s, int own)
 {
 	int keep[LISTEN_FDS_MAX + 2 * CONF_TABLES_MAX + 4];
 	size_t n = 0;
+	int low;
 
 	for (size_t i = 0; i < s->listen->count; i++)
 		keep[n++] = s->listen->fds[i];
@@ -89,15 +111,20 @@ static void close_foreign(const struct spawn *s, int own)
 	keep[n++] = own;
 	log_close();
 	descriptors_close_all_but(keep, n);
+	low = descriptors_lower(own);
+	/* It costs a thread, which is not worth it for less. */
+	if (own >= LARGE_TABLE)
+		descriptors_shrink_table();
 	/* A file that cannot be opened now is tried again with each line. */
 	(void)log_open(s->conf->log, "sekishod", s->conf->syslog_facility,
 		       s->conf->log_file);
+	return low;
 }
 
 _Noreturn static void become_worker(const struct spawn *s, unsigned slot,
 				    int own)
 {
-	const struct worker_env env = {
+	struct worker_env env = {
 		.conf = s->conf,
 		.listen_fds = s->listen->fds,
 		.listen_of_fd = s->listen->entry,
@@ -107,7 +134,6 @@ _Noreturn static void become_worker(const struct spawn *s, unsigned slot,
 		.settings = s->settings,
 		.board = s->board,
 		.slot = slot,
-		.supervisor_fd = own,
 		.hungry_fd = s->hungry_fd,
 		.is_reserve = slot >= ordinary(s),
 	};
@@ -119,7 +145,7 @@ _Noreturn static void become_worker(const struct spawn *s, unsigned slot,
 	if (getppid() != s->supervisor)
 		_exit(WORKER_DONE);
 	(void)prctl(PR_SET_NAME, "sekisho-worker", 0, 0, 0);
-	close_foreign(s, own);
+	env.supervisor_fd = close_foreign(s, own);
 	if (s->detach)
 		background_detach();
 	notify_forget();
@@ -143,7 +169,8 @@ static bool fork_failed(struct spawn *s, const char *what)
 	bool is_news = !s->forks.pause;
 
 	if (pace_trouble(&s->forks, clock_now()) && is_news)
-		log_warn("could not start worker %u: %s: %s; trying again with pauses",
+		log_warn("could not start worker %u: %s: %s; trying again with "
+			 "pauses",
 			 s->alive + 1, what, strerror(reason));
 	return false;
 }
@@ -172,8 +199,8 @@ static bool spawn_into(struct spawn *s, unsigned slot)
 	if (!make_pair(s, slot, ends))
 		return false;
 	row->generation++;
-	board_slot_reset(board_slot(s->board, slot), row->generation);
-	board_note_state(board_slot(s->board, slot), SLOT_STARTING);
+	board_slot_reset(s->board, slot, row->generation);
+	board_note_state(s->board, slot, SLOT_STARTING);
 	pid = fork();
 	if (pid == 0)
 		become_worker(s, slot, ends[1]);
@@ -181,7 +208,7 @@ static bool spawn_into(struct spawn *s, unsigned slot)
 	if (pid < 0) {
 		fork_failed(s, "fork");
 		close(ends[0]);
-		board_slot_reset(board_slot(s->board, slot), row->generation);
+		board_slot_reset(s->board, slot, row->generation);
 		return false;
 	}
 	row->pid = pid;
@@ -289,8 +316,7 @@ static bool is_older(const struct spawn *s, unsigned slot)
 
 static uint32_t state_of(const struct spawn *s, unsigned slot)
 {
-	return atomic_load_explicit(&board_slot(s->board, slot)->state,
-				    memory_order_relaxed);
+	return board_state(s->board, slot);
 }
 
 void spawn_count(const struct spawn *s, struct pool_seen *seen_out)
@@ -511,9 +537,8 @@ static void set_pace(struct spawn *s, unsigned slot, int status)
 	tell_death(s, slot, status);
 	board_count(s->board, slot, COUNT_WORKER_DEATHS, 1);
 	if (pace_death(&s->deaths, clock_now(), early))
-		tell_pause(&s->deaths, early ?
-				   "workers die before they serve" :
-				   "many workers die");
+		tell_pause(&s->deaths, early ? "workers die before they serve" :
+					       "many workers die");
 }
 
 static void bury(struct spawn *s, unsigned slot, int status)
@@ -529,7 +554,7 @@ static void bury(struct spawn *s, unsigned slot, int status)
 	if (state_of(s, slot) != SLOT_STARTING)
 		s->failed_starts = 0;
 	close_row(row);
-	board_slot_reset(board_slot(s->board, slot), row->generation);
+	board_slot_reset(s->board, slot, row->generation);
 	row->pid = 0;
 	s->alive--;
 }

@@ -131,7 +131,7 @@ struct board *board_new(unsigned slots, unsigned history)
 	b->control->header = control_header();
 	b->numbers->header = numbers_header(slots, history);
 	for (unsigned i = 0; i < slots; i++)
-		board_slot_reset(board_slot(b, i), 0);
+		board_slot_reset(b, i, 0);
 	return b;
 }
 

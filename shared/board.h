@@ -112,14 +112,13 @@ struct board_text {
 };
 
 struct board_slot {
-	_Atomic uint32_t state; /* enum board_state */
+	_Atomic uint32_t message; /* enum board_message */
 	_Atomic uint32_t stage; /* enum stage; STAGE_COUNT: between messages */
 	_Atomic uint32_t child; /* index waited for, or BOARD_NO_CHILD */
 	_Atomic uint32_t sessions; /* served by this process */
 	_Atomic uint64_t since; /* when state, stage or child changed last */
 	_Atomic uint64_t generation;
 	struct board_text text;
-	_Atomic uint32_t message;  /* enum board_message */
 	_Atomic uint32_t settings; /* generation of the settings it runs with */
 	_Atomic uint32_t listener; /* index into `listen =` */
 	/*
@@ -210,7 +209,7 @@ struct board_slot *board_slot(struct board *b, unsigned index);
  * and after reaping one): free, no text, and `changes` even again even if the
  * worker was killed between its two steps.
  */
-void board_slot_reset(struct board_slot *s, uint64_t generation);
+void board_slot_reset(struct board *b, unsigned slot, uint64_t generation);
 
 /* Adds n to a counter of the worker's shard; never fails. */
 void board_count(struct board *b, unsigned slot, enum board_counter counter,
@@ -255,8 +254,16 @@ void board_sum_wait(const struct board *b, enum stage stage,
 /* All that belongs to a milter becomes zero, for another one; its breaker too. */
 void board_clear_milter(struct board *b, unsigned milter);
 
+/*
+ * States lie apart from the rest of the slots, side by side: whoever counts
+ * them looks at few pages, and has few of them in his page tables.
+ */
+void board_note_state(struct board *b, unsigned slot, enum board_state state);
+uint32_t board_state(const struct board *b, unsigned slot);
+/* How many slots are in this state; counts no further than `enough`. */
+unsigned board_count_state(const struct board *b, enum board_state state,
+			   unsigned enough);
 /* The worker's notes in its own slot. */
-void board_note_state(struct board_slot *s, enum board_state state);
 void board_note_stage(struct board_slot *s, enum stage stage, unsigned child);
 /* A connection to this milter is open: socket is its index; or is closed. */
 void board_note_held(struct board_slot *s, unsigned milter, unsigned socket);

@@ -87,6 +87,8 @@ struct board_numbers {
 	struct board_shard shards[BOARD_SHARDS];
 	struct board_breaker_cell breakers[BOARD_MILTERS];
 	alignas(BOARD_LINE) _Atomic uint64_t newest; /* entry of the ring */
+	/* By slot; what is behind header.slots is never touched. */
+	alignas(BOARD_LINE) _Atomic uint32_t states[BOARD_SLOTS_MAX];
 	struct board_slot_cell slots[]; /* header.slots of them, */
 	/* and behind them header.history of struct board_ring_cell */
 };
@@ -154,7 +156,9 @@ _Static_assert(offsetof(struct board_numbers, breakers) == 4892736,
 	       "doc/board.md");
 _Static_assert(offsetof(struct board_numbers, newest) == 4900928,
 	       "doc/board.md");
-_Static_assert(offsetof(struct board_numbers, slots) == 4900992,
+_Static_assert(offsetof(struct board_numbers, states) == 4900992,
+	       "doc/board.md");
+_Static_assert(offsetof(struct board_numbers, slots) == 5300992,
 	       "doc/board.md");
 _Static_assert(offsetof(struct board_slot, stage) == 4, "doc/board.md");
 _Static_assert(offsetof(struct board_slot, child) == 8, "doc/board.md");
@@ -162,16 +166,15 @@ _Static_assert(offsetof(struct board_slot, sessions) == 12, "doc/board.md");
 _Static_assert(offsetof(struct board_slot, since) == 16, "doc/board.md");
 _Static_assert(offsetof(struct board_slot, generation) == 24, "doc/board.md");
 _Static_assert(offsetof(struct board_slot, text) == 32, "doc/board.md");
-_Static_assert(offsetof(struct board_slot, message) == 228, "doc/board.md");
-_Static_assert(offsetof(struct board_slot, settings) == 232, "doc/board.md");
-_Static_assert(offsetof(struct board_slot, listener) == 236, "doc/board.md");
-_Static_assert(offsetof(struct board_slot, held) == 240, "doc/board.md");
+_Static_assert(offsetof(struct board_slot, settings) == 228, "doc/board.md");
+_Static_assert(offsetof(struct board_slot, listener) == 232, "doc/board.md");
+_Static_assert(offsetof(struct board_slot, held) == 236, "doc/board.md");
 _Static_assert(offsetof(struct board_text, peer) == 4, "doc/board.md");
 _Static_assert(offsetof(struct board_text, queue_id) == 68, "doc/board.md");
 _Static_assert(offsetof(struct board_text, sender) == 100, "doc/board.md");
 _Static_assert(sizeof(struct board_text) == 196, "doc/board.md: board_text");
-_Static_assert(offsetof(struct board_slot, guests) == 304, "doc/board.md");
-_Static_assert(sizeof(struct board_slot) == 312, "doc/board.md: board_slot");
+_Static_assert(offsetof(struct board_slot, guests) == 300, "doc/board.md");
+_Static_assert(sizeof(struct board_slot) == 304, "doc/board.md: board_slot");
 _Static_assert(sizeof(struct board_slot_cell) == 320,
 	       "doc/board.md: board_slot_cell");
 _Static_assert(offsetof(struct board_ring_cell, hash) == 4, "doc/board.md");

@@ -39,8 +39,7 @@ static void add_time(struct board_times *t, uint64_t us)
 }
 
 void board_count_answer(struct board *b, unsigned slot, unsigned milter,
-			enum stage stage, enum board_answer answer,
-			uint64_t us)
+			enum stage stage, enum board_answer answer, uint64_t us)
 {
 	struct board_shard *s = shard_of(b, slot);
 
@@ -83,10 +82,29 @@ static void set_since(struct board_slot *s)
 	atomic_store_explicit(&s->since, clock_now(), memory_order_relaxed);
 }
 
-void board_note_state(struct board_slot *s, enum board_state state)
+void board_note_state(struct board *b, unsigned slot, enum board_state state)
 {
-	board_set(&s->state, state);
+	struct board_slot *s = board_slot(b, slot);
+
+	board_set(&b->numbers->states[slot], state);
 	set_since(s);
+}
+
+uint32_t board_state(const struct board *b, unsigned slot)
+{
+	BUG_IF(slot >= b->slots);
+	return atomic_load_explicit(&b->numbers->states[slot],
+				    memory_order_relaxed);
+}
+
+unsigned board_count_state(const struct board *b, enum board_state state,
+			   unsigned enough)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < b->slots && n < enough; i++)
+		n += board_state(b, i) == (uint32_t)state;
+	return n;
 }
 
 static bool is_set(const _Atomic uint32_t *word, uint32_t value)
@@ -139,8 +157,8 @@ bool board_read_text(const struct board_slot *s, struct board_text *copy_out)
 	const struct board_text *t = &s->text;
 
 	for (int i = 0; i < BOARD_TRIES; i++) {
-		uint32_t c = atomic_load_explicit(&t->changes,
-						  memory_order_acquire);
+		uint32_t c =
+			atomic_load_explicit(&t->changes, memory_order_acquire);
 
 		if (c & 1)
 			continue;
@@ -158,8 +176,10 @@ bool board_read_text(const struct board_slot *s, struct board_text *copy_out)
 	return false;
 }
 
-void board_slot_reset(struct board_slot *s, uint64_t generation)
+void board_slot_reset(struct board *b, unsigned slot, uint64_t generation)
 {
+	struct board_slot *s = board_slot(b, slot);
+
 	board_note_text(s, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY);
 	board_note_stage(s, STAGE_COUNT, BOARD_NO_CHILD);
 	board_set(&s->sessions, 0);
@@ -169,7 +189,6 @@ void board_slot_reset(struct board_slot *s, uint64_t generation)
 	board_note_guests(s, 0);
 	for (unsigned i = 0; i < BOARD_MILTERS; i++)
 		board_note_released(s, i);
-	atomic_store_explicit(&s->generation, generation,
-			      memory_order_relaxed);
-	board_set(&s->state, SLOT_FREE);
+	atomic_store_explicit(&s->generation, generation, memory_order_relaxed);
+	board_set(&b->numbers->states[slot], SLOT_FREE);
 }

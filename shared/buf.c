@@ -74,7 +74,7 @@ static void keep_out_of_core(char *data, size_t size)
 
 static bool grow(struct buf *b, size_t need)
 {
-	size_t size = b->size ? b->size : 1024;
+	size_t size = b->size ? b->size : 256;
 	char *data;
 
 	while (size < need)

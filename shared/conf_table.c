@@ -184,10 +184,10 @@ static const struct conf_row server_rows[] = {
 	  .standard = "1000", .min = 1, .max = 1000000, .unit = "sessions",
 	  .sentence = "A worker is replaced after about as many sessions." },
 	{ ROW_S(spare_max, CONF_UNSIGNED, CONF_AT_RELOAD), .standard = "32",
-	  .min = 1, .max = 10000, .unit = "workers",
+	  .min = 1, .max = 20000, .unit = "workers",
 	  .sentence = "More idle workers than this are sent away." },
 	{ ROW_S(spare_min, CONF_UNSIGNED, CONF_AT_RELOAD), .standard = "4",
-	  .min = 1, .max = 10000, .unit = "workers",
+	  .min = 1, .max = 20000, .unit = "workers",
 	  .sentence = "With fewer idle workers than this more are started." },
 	{ ROW_S(spool_directory, CONF_PATH, CONF_AT_RELOAD),
 	  .standard = "/var/spool/sekisho",
@@ -219,11 +219,11 @@ static const struct conf_row server_rows[] = {
 	  .sentence = "The user to run as when started by root; empty means "
 		      "that it stays root." },
 	{ ROW_S(workers_max, CONF_UNSIGNED, CONF_AT_START), .standard = "500",
-	  .min = 1, .max = 10000, .unit = "workers",
+	  .min = 1, .max = 20000, .unit = "workers",
 	  .sentence = "So many MTA connections are served at the same time; "
 		      "more have to wait." },
 	{ ROW_S(workers_min, CONF_UNSIGNED, CONF_AT_RELOAD), .standard = "8",
-	  .min = 1, .max = 10000, .unit = "workers",
+	  .min = 1, .max = 20000, .unit = "workers",
 	  .sentence = "Never fewer workers than this." },
 };
 

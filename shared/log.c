@@ -30,12 +30,12 @@ struct often {
 	unsigned count;
 };
 
+/* What a worker writes comes first: one page of it becomes its own. */
 static struct {
 	enum log_sink sink;
 	enum log_level level;
 	const char *program;
 	int journal_fd;
-	struct log_file file;
 	const _Atomic uint32_t *generation; /* see log_follow(); or NULL */
 	uint32_t followed;
 	_Atomic uint64_t *lost; /* see log_count_lost(); or NULL */
@@ -43,6 +43,7 @@ static struct {
 	char fields[2400]; /* NAME=value, each with its newline */
 	size_t fields_len;
 	void (*capture)(enum log_level level, const char *line);
+	struct log_file file;
 	struct often often[OFTEN_KINDS];
 } state = { .level = LOG_LEVEL_INFO, .program = "sekisho", .journal_fd = -1,
 	    .file.fd = -1 };

@@ -17,11 +17,11 @@
 
 struct log_file {
 	int fd; /* -1: not open; tried again when lines come */
-	char path[PATH_MAX];
 	uint64_t next_try;
 	uint64_t lost; /* lines since the last that was written */
 	int reason;    /* errno of the last one lost */
 	pid_t owner;   /* who lost them; a process forked from it did not */
+	char path[PATH_MAX];
 };
 
 /* Our own process id, which stands in each line: the kernel is asked once. */

@@ -130,6 +130,7 @@ t_unit_test_server_SOURCES = \
 	t/unit/server/aside.c \
 	t/unit/server/background.c \
 	t/unit/server/cells.c \
+	t/unit/server/descriptors.c \
 	t/unit/server/handover.c \
 	t/unit/server/http.c \
 	t/unit/server/inherit.c \
@@ -149,7 +150,7 @@ t_unit_test_server_SOURCES = \
 	t/unit/server/why.c
 t_unit_test_server_CPPFLAGS = $(TEST_CPPFLAGS)
 t_unit_test_server_CFLAGS = $(TEST_CFLAGS)
-t_unit_test_server_LDADD = server/libserver.a worker/libworker.a $(SHARED) $(SYSTEMD_LIBS) $(CRITERION_LIBS)
+t_unit_test_server_LDADD = server/libserver.a worker/libworker.a $(SHARED) $(CRITERION_LIBS)
 
 check_PROGRAMS += t/unit/test_tool
 UNIT_TESTS += t/unit/test_tool
@@ -299,6 +300,7 @@ E2E_TESTS = \
 	t/e2e/80-rights.t \
 	t/e2e/81-journal.t \
 	t/e2e/84-reuse.t \
+	t/e2e/85-silent-envelope.t \
 	t/e2e/90-fuzz-replay.t
 
 TESTS += $(UNIT_TESTS) $(E2E_TESTS)

@@ -47,14 +47,9 @@ void observe_helo(struct facts *f, const struct journal *j)
 /* How many of the pool's workers are busy, and in percent. */
 static void look_at_pool(struct facts *f, const struct worker_env *env)
 {
-	unsigned busy = 0, slots = board_slots(env->board);
+	unsigned slots = board_slots(env->board);
+	unsigned busy = board_count_state(env->board, SLOT_BUSY, slots);
 
-	for (unsigned i = 0; i < slots; i++) {
-		const struct board_slot *s = board_slot(env->board, i);
-
-		busy += atomic_load_explicit(&s->state, memory_order_relaxed) ==
-			SLOT_BUSY;
-	}
 	facts_set_number(f, FACT_SESSIONS, busy);
 	facts_set_number(f, FACT_LOAD, slots ? busy * 100 / slots : 0);
 }
@@ -83,8 +78,8 @@ bool observe_mail(struct facts *f, const struct journal *j,
 {
 	look_at_login(f, &j->mail_macros);
 	look_at_pool(f, env);
-	facts_set_clock(f, time(NULL) +
-				   (time_t)(env->conf->test_clock / CLOCK_S));
+	facts_set_clock(f,
+			time(NULL) + (time_t)(env->conf->test_clock / CLOCK_S));
 	take_macros(f, STAGE_MAIL, &j->mail_macros);
 	facts_set_headers(f, &m->original.headers);
 	if (!facts_set_mail(f, j->mail.address, j->mail.args))
@@ -100,8 +95,8 @@ void observe_rcpt(struct facts *f, const struct journal *j)
 
 bool observe_accepted(struct facts *f, const struct journal *j)
 {
-	return facts_add_recipient(f,
-				   j->rcpts[j->rcpt_count - 1].envelope.address);
+	return facts_add_recipient(
+		f, j->rcpts[j->rcpt_count - 1].envelope.address);
 }
 
 void observe_refused(struct facts *f, const struct journal *j)

@@ -210,8 +210,7 @@ static bool serve_guest(struct reserve *r, struct guest *g, short events,
 
 static void serve_guests(struct reserve *r)
 {
-	const struct pollfd *fds =
-		&r->fds[AT_LISTENERS + r->env->listen_count];
+	const struct pollfd *fds = &r->fds[AT_LISTENERS + r->env->listen_count];
 	uint64_t now = clock_now();
 
 	/* From the end: the last, served already, takes an empty place. */
@@ -229,18 +228,8 @@ static void serve_guests(struct reserve *r)
 /* Who has an ordinary worker shall not have us. */
 static bool may_take(const struct reserve *r)
 {
-	unsigned slots = board_slots(r->env->board);
-
-	if (r->told_to_leave || r->count >= r->max)
-		return false;
-	for (unsigned i = 0; i < slots; i++) {
-		const struct board_slot *s = board_slot(r->env->board, i);
-
-		if (atomic_load_explicit(&s->state, memory_order_relaxed) ==
-		    SLOT_IDLE)
-			return false;
-	}
-	return true;
+	return !r->told_to_leave && r->count < r->max &&
+	       !board_count_state(r->env->board, SLOT_IDLE, 1);
 }
 
 static void take(struct reserve *r, int fd, bool is_tcp)
@@ -284,7 +273,8 @@ static void take_all(struct reserve *r, size_t listener)
 {
 	const struct worker_env *env = r->env;
 	size_t entry = env->listen_of_fd[listener];
-	bool is_tcp = env->conf->listen.at[entry].endpoint.kind != ENDPOINT_UNIX;
+	bool is_tcp =
+		env->conf->listen.at[entry].endpoint.kind != ENDPOINT_UNIX;
 
 	while (may_take(r)) {
 		int fd = accept4(env->listen_fds[listener], NULL, NULL,
@@ -318,9 +308,9 @@ static nfds_t fill(struct reserve *r, bool takes)
 	struct pollfd *p = r->fds;
 
 	p[AT_SIGNAL] = (struct pollfd){ r->signal_fd, POLLIN, 0 };
-	p[AT_SUPERVISOR] = (struct pollfd){
-		r->told_to_leave ? -1 : r->env->supervisor_fd, POLLIN, 0
-	};
+	p[AT_SUPERVISOR] =
+		(struct pollfd){ r->told_to_leave ? -1 : r->env->supervisor_fd,
+				 POLLIN, 0 };
 	p += AT_LISTENERS;
 	for (size_t i = 0; i < r->env->listen_count; i++)
 		*p++ = (struct pollfd){ takes ? r->env->listen_fds[i] : -1,
@@ -389,7 +379,7 @@ enum worker_exit reserve_run(const struct worker_env *env)
 			  strerror(errno));
 		return WORKER_EXHAUSTED;
 	}
-	board_note_state(r.slot, SLOT_RESERVE);
+	board_note_state(env->board, env->slot, SLOT_RESERVE);
 	while (!is_done(&r))
 		turn(&r);
 	free(r.guests);

@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "shared/log.h"
@@ -17,6 +19,10 @@
 #define SESSION_ARENA_MAX   ((size_t)4 * 1024 * 1024)
 /* After so much silence of the MTA a child may have gone away. */
 #define LOOK_AROUND (20 * CLOCK_MS)
+
+#define PAGE	      ((size_t)4096)
+#define STACK_KEPT    ((size_t)1024)
+#define STACK_TRIMMED ((size_t)128 * 1024)
 
 struct session *session_new(const struct worker_env *env)
 {
@@ -346,6 +352,19 @@ static uint64_t silence_limit(const struct session *s)
 	       (inside ? conf->mta_timeout : conf->mta_idle_timeout);
 }
 
+/*
+ * What deep calls have left behind on the stack: every page they had, since
+ * all variables begin as zero.  Own frames end within STACK_KEPT; the kernel
+ * keeps 1 MiB below a stack free, so nobody else's pages are meant.
+ */
+__attribute__((noinline)) static void trim_stack(void)
+{
+	char *end = __builtin_frame_address(0);
+
+	end -= STACK_KEPT + ((uintptr_t)end - STACK_KEPT) % PAGE;
+	(void)madvise(end - STACK_TRIMMED, STACK_TRIMMED, MADV_DONTNEED);
+}
+
 void session_trim(struct session *s)
 {
 	mta_trim(&s->mta);
@@ -355,6 +374,7 @@ void session_trim(struct session *s)
 	arena_trim(&s->message_arena);
 	buf_trim(&s->reply);
 	malloc_trim(0);
+	trim_stack();
 	s->trimmed = true;
 }
 
@@ -375,8 +395,17 @@ static bool wait_for_mta_alone(struct session *s)
 }
 
 /*
- * A short silence is the usual pace of things; in a longer one between two
- * messages the memory is given back.
+ * Where an MTA may be silent for long: its client is.  Content comes from a
+ * queue, or at the pace of a transfer.
+ */
+static bool may_trim(const struct session *s)
+{
+	return s->place == PLACE_IDLE || s->place == PLACE_ENVELOPE;
+}
+
+/*
+ * A short silence is the usual pace of things; in a longer one the memory is
+ * given back.
  */
 static void wait_for_mta(struct session *s, uint64_t limit)
 {
@@ -388,7 +417,7 @@ static void wait_for_mta(struct session *s, uint64_t limit)
 	}
 	if (chain_is_at_rest(&s->chain) && wait_for_mta_alone(s))
 		return;
-	if (s->place != PLACE_IDLE) {
+	if (!may_trim(s)) {
 		session_wait(s, limit, true);
 		return;
 	}

@@ -99,7 +99,7 @@ static bool begin(struct worker *w, const struct worker_env *env)
 {
 	*w = (struct worker){ .env = env,
 			      .slot = board_slot(env->board, env->slot),
-			      .idle_ms = -1,
+			      .idle_ms = SESSION_IDLE / CLOCK_MS,
 			      .sessions_left = find_sessions_max(env) };
 	atomic_store_explicit(&w->slot->settings, env->settings,
 			      memory_order_relaxed);
@@ -124,6 +124,11 @@ static bool begin(struct worker *w, const struct worker_env *env)
 
 /* --- telling ------------------------------------------------------------- */
 
+static void note_state(const struct worker *w, enum board_state state)
+{
+	board_note_state(w->env->board, w->env->slot, state);
+}
+
 static void tell_hungry(const struct worker *w)
 {
 	const uint64_t one = 1;
@@ -134,17 +139,9 @@ static void tell_hungry(const struct worker *w)
 /* Are fewer than spare_min left to take the next connection? */
 static bool is_hungry(const struct worker *w)
 {
-	unsigned idle = 0, slots = board_slots(w->env->board);
+	unsigned enough = w->env->conf->spare_min;
 
-	for (unsigned i = 0; i < slots; i++) {
-		const struct board_slot *s = board_slot(w->env->board, i);
-
-		idle += atomic_load_explicit(&s->state, memory_order_relaxed) ==
-			SLOT_IDLE;
-		if (idle >= w->env->conf->spare_min)
-			return false;
-	}
-	return true;
+	return board_count_state(w->env->board, SLOT_IDLE, enough) < enough;
 }
 
 /* --- one connection ------------------------------------------------------ */
@@ -190,7 +187,7 @@ static void serve(struct worker *w, int fd, size_t listener)
 {
 	size_t entry = w->env->listen_of_fd[listener];
 
-	board_note_state(w->slot, SLOT_BUSY);
+	note_state(w, SLOT_BUSY);
 	atomic_store_explicit(&w->slot->listener, (uint32_t)entry,
 			      memory_order_relaxed);
 	atomic_fetch_add_explicit(&w->slot->sessions, 1, memory_order_relaxed);
@@ -280,7 +277,7 @@ static void wait_and_serve(struct worker *w)
 		    try_listener(w, (size_t)events[i].data.u64))
 			break;
 	if (!w->told_to_leave && !w->exhausted && w->sessions_left)
-		board_note_state(w->slot, SLOT_IDLE);
+		note_state(w, SLOT_IDLE);
 }
 
 /*
@@ -291,10 +288,10 @@ static void look_last(struct worker *w)
 {
 	close(w->epoll_fd);
 	for (size_t i = 0; i < w->env->listen_count && !w->exhausted; i++) {
-		board_note_state(w->slot, SLOT_LEAVING);
+		note_state(w, SLOT_LEAVING);
 		(void)try_listener(w, i);
 	}
-	board_note_state(w->slot, SLOT_LEAVING);
+	note_state(w, SLOT_LEAVING);
 }
 
 /*
@@ -331,7 +328,7 @@ _Noreturn void worker_main(const struct worker_env *env)
 		log_error("worker could not begin: %s", strerror(errno));
 		leave(WORKER_EXHAUSTED);
 	}
-	board_note_state(w.slot, SLOT_IDLE);
+	note_state(&w, SLOT_IDLE);
 	/* Not out of hunger: tells the supervisor that we wait now. */
 	tell_hungry(&w);
 	while (!w.told_to_leave && !w.exhausted && w.sessions_left)

@@ -74,7 +74,7 @@ Test(lost, line_tells_what_the_slot_says)
 			     CAUSE_MILTER);
 	expect_line(board, EXITED(3),
 		    "4FxYz1: from=\"a@example.org\" client=\"mx.example.org[192.0.2.7]\" verdict=reject stage=mail child=- exit=3 pid=77");
-	board_slot_reset(slot, 2);
+	board_slot_reset(board, 0, 2);
 	expect_line(board, KILLED(40),
 		    "NOQUEUE: from=\"\" client=\"\" verdict=lost stage=- child=- signal=40 pid=77");
 	board_free(&board);

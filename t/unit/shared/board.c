@@ -30,7 +30,7 @@ Test(board, begins_with_free_slots_and_zero_counters)
 		struct board_slot *s = board_slot(b, i);
 		struct board_text t;
 
-		cr_expect_eq(s->state, SLOT_FREE);
+		cr_expect_eq(board_state(b, i), SLOT_FREE);
 		cr_expect_eq(s->stage, STAGE_COUNT);
 		cr_expect_eq(s->child, BOARD_NO_CHILD);
 		cr_expect(board_read_text(s, &t));
@@ -56,10 +56,15 @@ Test(board, carries_ten_thousand_slots)
 	struct board *b = board_new(10000, 10);
 
 	cr_assert_not_null(b);
-	cr_expect_leq(b->numbers_size, 8u << 20);
-	board_note_state(board_slot(b, 9999), SLOT_BUSY);
-	cr_expect_eq(board_slot(b, 9999)->state, SLOT_BUSY);
-	cr_expect_eq(board_slot(b, 9998)->state, SLOT_FREE);
+	cr_expect_leq(b->numbers_size, 9u << 20);
+	board_note_state(b, 9999, SLOT_BUSY);
+	cr_expect_eq(board_state(b, 9999), SLOT_BUSY);
+	cr_expect_eq(board_state(b, 9998), SLOT_FREE);
+	board_note_state(b, 3, SLOT_BUSY);
+	cr_expect_eq(board_count_state(b, SLOT_BUSY, 10000), 2);
+	cr_expect_eq(board_count_state(b, SLOT_BUSY, 1), 1);
+	cr_expect_eq(board_count_state(b, SLOT_FREE, 10000), 9998);
+	cr_expect_eq(board_count_state(b, SLOT_IDLE, 10000), 0);
 	board_free(&b);
 }
 
@@ -118,11 +123,11 @@ Test(board, notes_state_stage_and_since_when)
 	struct board_slot *s = board_slot(b, 0);
 
 	clock_set(77 * CLOCK_S);
-	board_note_state(s, SLOT_BUSY);
+	board_note_state(b, 0, SLOT_BUSY);
 	cr_expect_eq(s->since, 77 * CLOCK_S);
 	clock_set(78 * CLOCK_S);
 	board_note_stage(s, STAGE_RCPT, 5);
-	cr_expect_eq(s->state, SLOT_BUSY);
+	cr_expect_eq(board_state(b, 0), SLOT_BUSY);
 	cr_expect_eq(s->stage, STAGE_RCPT);
 	cr_expect_eq(s->child, 5);
 	cr_expect_eq(s->since, 78 * CLOCK_S);
@@ -174,12 +179,12 @@ Test(board, does_not_wait_for_a_writer_that_died_in_between)
 	cr_expect_str_eq(t.queue_id, "?");
 	cr_expect_str_eq(t.sender, "?");
 
-	board_slot_reset(s, 9);
+	board_slot_reset(b, 0, 9);
 	cr_expect_eq(s->text.changes % 2, 0);
 	cr_expect(board_read_text(s, &t));
 	cr_expect_str_empty(t.peer);
 	cr_expect_eq(s->generation, 9);
-	cr_expect_eq(s->state, SLOT_FREE);
+	cr_expect_eq(board_state(b, 0), SLOT_FREE);
 	cr_expect_eq(s->stage, STAGE_COUNT);
 	cr_expect_eq(s->sessions, 0);
 
@@ -287,8 +292,8 @@ Test(board, lets_a_worker_write_numbers_but_not_control)
 	if (pid == 0)
 		_exit(try_to_write(b));
 	status = status_of(pid);
-	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0,
-		  "status %#x", (unsigned)status);
+	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x",
+		  (unsigned)status);
 	cr_expect_eq(board_sum(b, COUNT_SESSIONS), 5);
 	cr_expect(board_read_text(board_slot(b, 0), &t));
 	cr_expect_str_eq(t.peer, "peer");
@@ -360,7 +365,7 @@ Test(board, gives_whole_texts_beside_a_writer_that_is_killed)
 		}
 		kill(pid, SIGKILL);
 		status_of(pid);
-		board_slot_reset(board_slot(b, 0), (uint64_t)round);
+		board_slot_reset(b, 0, (uint64_t)round);
 		cr_assert(board_read_text(board_slot(b, 0), &t));
 	}
 	cr_expect_eq(torn, 0, "%u of %u texts were torn", torn, whole);
@@ -411,14 +416,16 @@ Test(board, books_a_message_once)
 	board_message_end(b, 1);
 	cr_expect_eq(s->message, MESSAGE_NONE);
 	cr_expect_eq(board_sum_outcome(b, OUTCOME_DISCARD), 1);
-	cr_expect_eq(board_sum_verdict(b, STAGE_RCPT, OUTCOME_DISCARD,
-				       CAUSE_RULE), 1);
-	cr_expect_eq(board_sum_verdict(b, STAGE_RCPT, OUTCOME_DISCARD,
-				       CAUSE_MILTER), 0);
+	cr_expect_eq(
+		board_sum_verdict(b, STAGE_RCPT, OUTCOME_DISCARD, CAUSE_RULE),
+		1);
+	cr_expect_eq(
+		board_sum_verdict(b, STAGE_RCPT, OUTCOME_DISCARD, CAUSE_MILTER),
+		0);
 	/* No stage is none that could be counted under. */
 	board_message_settle(b, 1, STAGE_COUNT, OUTCOME_ABORT, CAUSE_NONE);
-	cr_expect_eq(board_sum_verdict(b, STAGE_EOM, OUTCOME_ABORT,
-				       CAUSE_NONE), 1);
+	cr_expect_eq(board_sum_verdict(b, STAGE_EOM, OUTCOME_ABORT, CAUSE_NONE),
+		     1);
 	board_free(&b);
 }
 
@@ -456,7 +463,7 @@ Test(board, counts_connections_by_scanning)
 	cr_expect_eq(by_socket[7], 2);
 	board_note_released(board_slot(b, 0), 63);
 	/* A killed worker's end with its slot; nonsense counts as none. */
-	board_slot_reset(board_slot(b, 1), 2);
+	board_slot_reset(b, 1, 2);
 	atomic_store(&board_slot(b, 0)->held[63], 200);
 	cr_expect_eq(board_held(b, 63, by_socket), 1);
 	cr_expect_eq(board_held(b, 62, by_socket), 0);

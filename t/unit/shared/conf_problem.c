@@ -142,9 +142,9 @@ static const struct {
 	{ MILTER "[server]\nworkers_max = 99999999999999999999999\n",
 	  "t.conf:4: \"99999999999999999999999\" for \"workers_max\" in "
 	  "[server]: not a whole number\n" },
-	{ MILTER "[server]\nworkers_max = 10001\n",
-	  "t.conf:4: \"10001\" for \"workers_max\" in [server]: the largest "
-	  "value is 10000\n" },
+	{ MILTER "[server]\nworkers_max = 20001\n",
+	  "t.conf:4: \"20001\" for \"workers_max\" in [server]: the largest "
+	  "value is 20000\n" },
 	{ MILTER "[server]\nheaders_max = 99\n",
 	  "t.conf:4: \"99\" for \"headers_max\" in [server]: the smallest "
 	  "value is 100\n" },
