@@ -7,6 +7,9 @@
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 JOBS=${JOBS:-$(nproc)}
+# Tests wait more than they compute: three at a time for each core, but no more
+# than the memory of a small machine allows.
+TEST_JOBS=${TEST_JOBS:-$((JOBS * 3 < 12 ? JOBS * 3 : 12))}
 export DEBIAN_FRONTEND=noninteractive
 
 PACKAGES_BUILD="gcc make libc6-dev autoconf automake pkg-config
