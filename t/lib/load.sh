@@ -33,7 +33,7 @@ lines_settle() {
 	m=$(lines_of ' verdict=' "$SEKISHO_LOG")
 	while [ "$m" != "$n" ]; do
 		n=$m
-		sleep 0.3
+		sleep 1
 		m=$(lines_of ' verdict=' "$SEKISHO_LOG")
 	done
 }
