@@ -61,10 +61,10 @@ like "grace ends" "$(line)" '\(endless=[a-z@()]+(/[0-9.]+ms)?\)'
 took=$(line | sed 's/.* time=\([0-9]*\)ms/\1/')
 ok "... in its time ($took ms)" test "$took" -ge 900 -a "$took" -lt 4900
 
-front 'evaluate_grace=30s' 'endless;mode=evaluate' plain
+front 'evaluate_grace=10s' 'endless;mode=evaluate' plain
 played "evaluate: the MTA's next message ends the grace" \
 	"$MESSAGE; wait 300ms; mail; rcpt; body \"text\\r\\n\"; eom; expect continue"
-ok "... at once ($(took) ms)" test "$(took)" -lt 20000
+ok "... at once ($(took) ms)" test "$(took)" -lt 9000
 like "... for the first message" "$(line 1)" '\(endless=released'
 is "the child was joined anew for the second" \
 	"$(log_since endless | grep -c ' open$')" 2

@@ -84,7 +84,7 @@ reap hang 0
 
 # No descriptors left: the worker leaves, another takes the connection.
 rm -f "$T/one.sock"
-wait_for 5 workers_are 4
+wait_for 5 workers_are 2
 for p in $(workers); do
 	prlimit --pid "$p" --nofile=3:3
 done
