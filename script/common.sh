@@ -7,6 +7,9 @@
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 JOBS=${JOBS:-$(nproc)}
+# Tests wait more than they compute: three at a time for each core, but no more
+# than the memory of a small machine allows.
+TEST_JOBS=${TEST_JOBS:-$((JOBS * 3 < 12 ? JOBS * 3 : 12))}
 export DEBIAN_FRONTEND=noninteractive
 
 PACKAGES_BUILD="gcc make libc6-dev autoconf automake pkg-config
@@ -109,4 +112,42 @@ count_results() { # DIR [SUBTREE]
 		/^:test-result: (FAIL|XPASS|ERROR)/ { f++ }
 		/^:test-result: SKIP/ { s++ }
 		END { print p + 0, f + 0, s + 0 }'
+}
+
+# ------------------------------------------------------------- what became of it
+# The slowest test programs of a build directory, as limit.sh and criterion.sh
+# have measured them.
+slowest_tests() { # DIR NUMBER
+	find "$1/t" -name '*.log' -exec grep -H '^# took [0-9]' {} + |
+		sed -E "s|^$1/(.*)\.log:# took ([0-9.]+) s, cpu (.*)|\2 \3 \1|" |
+		sort -rn | head -n "$2" |
+		awk '{ printf "  %7.1f s, cpu %6.1f s  %s\n", $1, $2 + $4, $NF }'
+}
+
+# The failed tests of a build directory once more, with what their log says
+# around them; a program without a result did not come to its end.
+show_failures() { # DIR
+	local log
+	find "$1/t" -name '*.log' | sort | while read -r log; do
+		if [ ! -e "${log%.log}.trs" ]; then
+			echo "UNFINISHED: ${log#"$1/"}"
+			tail -n 10 "$log" | sed 's/^/    /'
+		elif grep -Eq '^:test-result: (FAIL|XPASS|ERROR)' "${log%.log}.trs"
+		then
+			failures_in "$log"
+		fi | cut -c1-160
+	done
+}
+
+failures_in() { # LOG: for each of them at most 15 lines
+	awk '/^(FAIL|XPASS|ERROR): / {
+			print
+			if ($1 == "ERROR:")
+				for (i = NR > 5 ? NR - 5 : 1; i < NR; i++)
+					print "    " kept[i % 5]
+			left = $1 == "ERROR:" ? 9 : 14
+		}
+		{ kept[NR % 5] = $0 }
+		/^((not )?ok|PASS|SKIP|1\.\.)/ { left = 0 }
+		!/^(FAIL|XPASS|ERROR): / && left-- > 0 { print "    " $0 }' "$1"
 }

@@ -226,21 +226,43 @@ t_prop_chain_prop_SOURCES = \
 	t/prop/support.c
 t_prop_chain_prop_LDADD = $(SHARED)
 
-E2E_TESTS = \
+# They run in this order, several at once: those that take longest first.
+E2E_SLOW = \
+	t/e2e/67-peer-free-and-late.t \
+	t/e2e/66-peer-all-six.t \
+	t/e2e/22-chain-property.t \
+	t/e2e/59-counters.t \
+	t/e2e/68-peer-failures.t \
+	t/e2e/41-status.t \
+	t/e2e/43-breaker.t \
+	t/e2e/40-switches.t \
+	t/e2e/27-deadlines.t \
+	t/e2e/62-peer-spamass.t \
+	t/e2e/63-peer-clamav.t \
+	t/e2e/64-peer-rspamd.t \
+	t/e2e/65-peer-pyspf.t \
+	t/e2e/60-peer-opendkim.t \
+	t/e2e/61-peer-opendmarc.t \
+	t/e2e/48-sekishoctl-top.t \
+	t/e2e/56-overload.t \
+	t/e2e/72-children-die.t \
+	t/e2e/47-connections.t \
+	t/e2e/50-pool.t \
+	t/e2e/14-tools-real.t \
+	t/e2e/39-tables-and-limits.t \
+	t/e2e/24-modes.t
+
+E2E_TESTS = $(E2E_SLOW) \
 	t/e2e/00-house.t \
 	t/e2e/01-settings.t \
 	t/e2e/10-tools-answers.t \
 	t/e2e/11-tools-edits.t \
 	t/e2e/12-tools-strict.t \
 	t/e2e/13-tools-conduct.t \
-	t/e2e/14-tools-real.t \
 	t/e2e/20-talk-five-cases.t \
-	t/e2e/22-chain-property.t \
 	t/e2e/23-orders.t \
-	t/e2e/24-modes.t \
 	t/e2e/25-failures.t \
 	t/e2e/26-joining.t \
-	t/e2e/27-deadlines.t \
 	t/e2e/28-limits.t \
 	t/e2e/29-dialects.t \
 	t/e2e/30-explain.t \
@@ -253,43 +275,24 @@ E2E_TESTS = \
 	t/e2e/36-milters-behind.t \
 	t/e2e/37-recipients.t \
 	t/e2e/38-rules.t \
-	t/e2e/39-tables-and-limits.t \
-	t/e2e/40-switches.t \
-	t/e2e/41-status.t \
 	t/e2e/42-metrics.t \
-	t/e2e/43-breaker.t \
 	t/e2e/44-reload.t \
 	t/e2e/45-upgrade.t \
 	t/e2e/46-socket-activation.t \
-	t/e2e/47-connections.t \
 	t/e2e/48-manual.t \
 	t/e2e/48-sekishoctl-check.t \
-	t/e2e/48-sekishoctl-top.t \
 	t/e2e/48-sekishoctl.t \
 	t/e2e/49-report.t \
-	t/e2e/50-pool.t \
 	t/e2e/51-deaths.t \
 	t/e2e/52-orphans.t \
 	t/e2e/53-stop.t \
 	t/e2e/54-start.t \
 	t/e2e/55-notify.t \
-	t/e2e/56-overload.t \
 	t/e2e/57-log-file.t \
 	t/e2e/58-service.t \
-	t/e2e/59-counters.t \
-	t/e2e/60-peer-opendkim.t \
-	t/e2e/61-peer-opendmarc.t \
-	t/e2e/62-peer-spamass.t \
-	t/e2e/63-peer-clamav.t \
-	t/e2e/64-peer-rspamd.t \
-	t/e2e/65-peer-pyspf.t \
-	t/e2e/66-peer-all-six.t \
-	t/e2e/67-peer-free-and-late.t \
-	t/e2e/68-peer-failures.t \
 	t/e2e/69-peer-reuse.t \
 	t/e2e/70-load.t \
 	t/e2e/71-malformed-commands.t \
-	t/e2e/72-children-die.t \
 	t/e2e/73-garbage.t \
 	t/e2e/74-resources.t \
 	t/e2e/75-abort.t \
@@ -337,9 +340,9 @@ EXTRA_DIST += $(E2E_TESTS) \
 	t/lib/terminal.py \
 	t/prop/README.md
 
-# Corpora, vectors and the peers' settings are many small files.
+# Corpora, vectors, the peers' settings and the bench are many small files.
 dist-hook:
-	cd $(srcdir) && for d in t/data t/fuzz/corpus t/peers; do \
+	cd $(srcdir) && for d in bench t/data t/fuzz/corpus t/peers; do \
 		test ! -d $$d || find $$d -type f; \
 	done | while read -r f; do \
 		$(MKDIR_P) "$(abs_top_builddir)/$(distdir)/$${f%/*}" && \

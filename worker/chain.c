@@ -536,7 +536,7 @@ bool chain_is_at_rest(const struct chain *c)
 {
 	for (unsigned i = 0; i < c->count; i++)
 		if (!child_is_settled(&c->members[i].child) ||
-		    child_owes(&c->members[i].child))
+		    !child_in_step(&c->members[i].child))
 			return false;
 	return true;
 }

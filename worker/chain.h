@@ -93,7 +93,10 @@ const struct header_list *chain_headers_now(const struct chain *c);
 /* The message is over and logged: release what is left, wipe. */
 void chain_end_message(struct chain *c);
 
-/* Has no child anything to say, or to be told, before the MTA speaks? */
+/*
+ * Has no child anything to say, or to be told, before the MTA speaks?  One
+ * that promised not to answer what it heard last is watched: it may lie.
+ */
 bool chain_is_at_rest(const struct chain *c);
 /*
  * While the event is undecided: waits a moment for the child that all wait

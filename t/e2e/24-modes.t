@@ -43,12 +43,12 @@ early|at helo do garbage 000000017a|failed\([a-z]+\)@[a-z]+
 E2
 
 # ---- nobody waits for it
-start_child slow 'at rcpt do delay 150ms; continue
-	at eom do delay 500ms; addheader "X-Not" "1"; reject'
-front 'evaluate_grace=3s' 'slow;mode=evaluate' plain
+start_child slow 'at rcpt do delay 2s; continue
+	at eom do delay 2s; addheader "X-Not" "1"; reject'
+front 'evaluate_grace=20s' 'slow;mode=evaluate' plain
 played "evaluate: a slow child, and the MTA asks no more" \
 	'mail; rcpt; expect continue; body "text\r\n"; eom; expect continue; abort'
-ok "the MTA did not wait ($(took) ms)" test "$(took)" -lt 400
+ok "the MTA did not wait ($(took) ms)" test "$(took)" -lt 1900
 like "it was heard to its end all the same" "$(line)" \
 	'\(slow=reject@eom/[0-9.]+ms\)'
 is "... and saw everything" "$(heard slow)" "$ALL"
@@ -59,12 +59,12 @@ front 'evaluate_grace=1s' 'endless;mode=evaluate' plain
 played "evaluate: one that never answers" "$MESSAGE"
 like "grace ends" "$(line)" '\(endless=[a-z@()]+(/[0-9.]+ms)?\)'
 took=$(line | sed 's/.* time=\([0-9]*\)ms/\1/')
-ok "... in its time ($took ms)" test "$took" -ge 900 -a "$took" -lt 2500
+ok "... in its time ($took ms)" test "$took" -ge 900 -a "$took" -lt 4900
 
 front 'evaluate_grace=10s' 'endless;mode=evaluate' plain
 played "evaluate: the MTA's next message ends the grace" \
 	"$MESSAGE; wait 300ms; mail; rcpt; body \"text\\r\\n\"; eom; expect continue"
-ok "... at once ($(took) ms)" test "$(took)" -lt 1500
+ok "... at once ($(took) ms)" test "$(took)" -lt 9000
 like "... for the first message" "$(line 1)" '\(endless=released'
 is "the child was joined anew for the second" \
 	"$(log_since endless | grep -c ' open$')" 2

@@ -75,10 +75,21 @@ start_child mute 'option protocol nr_conn nr_helo nr_mail nr_rcpt nr_data nr_hdr
 front '' mute plain
 sent
 is "a child that answers the end alone" "$MTA_STATUS $(heard mute)" "0 $ALL"
+# Its word must not pass for the answer to the next command: that shifts all
+# that follow, and its no at the end would not be heard.  The MTA waits a
+# little; on a busy machine the child may need more than one try.
+seen_in_time() { # SCRIPT: whose expectations hold
+	local i
+	for i in 1 2 3 4 5; do
+		mta -s "unix:$T/front.sock" -c "$1"
+		[ "$MTA_STATUS" != 0 ] || return 0
+	done
+	return 1
+}
 start_child liar 'option protocol nr_mail; at mail do answer-anyway; continue'
-front '' liar
-sent
-is "a child that answers what it promised not to has failed" "$MTA_STATUS" 11
+front '' 'liar;breaker_failures=0'
+ok "a child that answers what it promised not to has failed" \
+	seen_in_time 'mail; expect continue; wait 3ms; rcpt; expect tempfail'
 start_child too_new 'option version 7; option force'
 front '' too_new
 sent

@@ -9,7 +9,7 @@ need_programs
 ask() { # SOCKET WORD...: the answer is in ANSWER
 	local socket=$1 status=0
 	shift
-	ANSWER=$(timeout 30 python3 "$SRCDIR/t/lib/ask.py" "$T/$socket.sock" \
+	ANSWER=$(timeout 100 python3 "$SRCDIR/t/lib/ask.py" "$T/$socket.sock" \
 		"$@" 2>&1) || status=$?
 	return "$status"
 }
@@ -147,7 +147,7 @@ number() { # COUNTER [OF-MILTER]
 		m != "" && $1 == "milter" && $2 == m && $3 == c { print $4 }' \
 		<<<"$ANSWER"
 }
-load --sessions 200 --parallel 4 -n 2
+load --sessions 100 --parallel 4 -n 2
 ok "load is running" wait_for 30 load_goes 4
 ok "off under load" ask control off no
 ask status numbers
@@ -169,7 +169,7 @@ if [ "$(id -u)" = 0 ] && [ -x /usr/bin/python3 ] && id nobody >/dev/null 2>&1 &&
 	as() { # UID GID GROUPS WORD...
 		local uid=$1 gid=$2 groups=$3 status=0
 		shift 3
-		ANSWER=$(timeout 30 setpriv --reuid "$uid" --regid "$gid" \
+		ANSWER=$(timeout 100 setpriv --reuid "$uid" --regid "$gid" \
 			"$groups" /usr/bin/python3 "$T/ask.py" \
 			"$T/control.sock" "$@" 2>&1) || status=$?
 		return "$status"

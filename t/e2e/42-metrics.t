@@ -15,7 +15,7 @@ for _ in 1 2 3 4 5; do
 done
 
 http() { # REQUEST [PORT|PATH]: ANSWER is all of it, BODY what is behind the head
-	ANSWER=$(timeout 20 python3 "$SRCDIR/t/lib/http_ask.py" \
+	ANSWER=$(timeout 100 python3 "$SRCDIR/t/lib/http_ask.py" \
 		"${2:-$PORT}" "$1") || return 1
 	BODY=$(sed '1,/^\r*$/d' <<<"$ANSWER")
 }

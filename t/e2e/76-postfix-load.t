@@ -21,7 +21,7 @@ front 'workers_min=8;workers_max=40' one two
 start_postfix --milters "unix:$T/front.sock" \
 	--set milter_connect_timeout=5s --set milter_command_timeout=10s
 
-start sender timeout -k 5 100 python3 "$SRCDIR/t/lib/smtp_load.py" send \
+start sender timeout -k 5 400 python3 "$SRCDIR/t/lib/smtp_load.py" send \
 	"$(peer postfix port)" $N 8 10
 sent_are() { [ "$(lines_of '^sent' "$T/sender.out")" -ge "$1" ]; }
 killed=0
@@ -34,12 +34,12 @@ for n in 40 90 140 190 240 290 340 390; do
 	case $n in 140 | 290)
 		murder child-one
 		# Some messages meet nobody there.
-		wait_for 2 in_file 'one=failed\(connect\)' "$SEKISHO_LOG"
+		wait_for 10 in_file 'one=failed\(connect\)' "$SEKISHO_LOG"
 		one
 		;;
 	esac
 done
-STOP_LIMIT=100 reap sender 0
+STOP_LIMIT=400 PATIENCE=1 reap sender 0
 ok "workers were killed under load ($killed)" test "$killed" -ge 16
 is "every message was taken in the end" "$(lines_of '^sent' "$T/sender.out")" $N
 is "... none was refused for good" \

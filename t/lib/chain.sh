@@ -63,7 +63,7 @@ played() { # DESCRIPTION SCRIPT [OPTION...]
 	local what=$1 script=$2
 	shift 2
 	mark
-	mta -s "unix:$T/front.sock" -t 20s -c "$script" "$@"
+	mta -s "unix:$T/front.sock" -t 60s -c "$script" "$@"
 	case $MTA_STATUS in
 	0 | 10 | 11 | 12 | 13) result 0 "$what" ;;
 	*)
@@ -76,7 +76,7 @@ played() { # DESCRIPTION SCRIPT [OPTION...]
 # Whole messages, told by options; the verdict is MTA_STATUS, the report JSON.
 sent() { # [OPTION...]
 	mark
-	mta -s "unix:$T/front.sock" -t 20s --json "$@" || true
+	mta -s "unix:$T/front.sock" -t 60s --json "$@" || true
 }
 
 mta_verdict() { # of the last sent message, in a word, with its stage

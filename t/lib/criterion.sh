@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # criterion.sh PROGRAM - runs one Criterion program and speaks TAP
 #
 # Criterion's own "--tap=-" writes to stderr, so it writes to a file that is
@@ -9,7 +9,8 @@ program=$1
 tap=$(mktemp) || exit 99
 trap 'rm -f "$tap" "$tap.err"' EXIT
 
-timeout -k 10 "${UNIT_TIMEOUT:-240}" "$program" --tap="$tap" \
+TIMEFORMAT='# took %R s, cpu %U + %S s'
+time timeout -k 10 "${UNIT_TIMEOUT:-600}" "$program" --tap="$tap" \
 	>"$tap.err" 2>&1
 status=$?
 

@@ -50,11 +50,11 @@ class Mta:
         try:
             if kind == "unix":
                 self.sock = socket.socket(socket.AF_UNIX)
-                self.sock.settimeout(5)
+                self.sock.settimeout(15)
                 self.sock.connect(rest)
             else:
                 port, _, host = rest.partition("@")
-                self.sock = socket.create_connection((host, int(port)), 5)
+                self.sock = socket.create_connection((host, int(port)), 15)
             self.sock.sendall(packet(OPTNEG))
         except OSError:
             self.ended = True

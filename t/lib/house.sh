@@ -122,8 +122,10 @@ bail() { # REASON: going on makes no sense
 }
 
 # ---------------------------------------------------------------- facts, ports
+# The seconds are those of a quiet machine; on a busy one all takes longer.  A
+# script that expects to wait in vain says PATIENCE=1.
 wait_for() { # SECONDS COMMAND...: polls until the command succeeds
-	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
+	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000 * ${PATIENCE:-5}))
 	shift
 	until "$@"; do
 		[ "${EPOCHREALTIME/[.,]/}" -lt "$end" ] || return 1
@@ -352,7 +354,7 @@ stop_child() { stop "child-$1" "${2:-TERM}"; }
 # status (the verdict) also in MTA_STATUS.
 mta() {
 	MTA_STATUS=0
-	timeout -k 5 "${MTA_TIMEOUT:-60}" "$SEKISHO_MTA" "$@" \
+	timeout -k 5 "${MTA_TIMEOUT:-240}" "$SEKISHO_MTA" "$@" \
 		>"$T/mta.out" 2>"$T/mta.err" </dev/null || MTA_STATUS=$?
 	return "$MTA_STATUS"
 }

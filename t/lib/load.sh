@@ -8,7 +8,7 @@
 LOAD_PID=
 
 load() { # [OPTION of sekisho-mta...]: begins, with its report in $T/load.json
-	timeout -k 5 "${LOAD_LIMIT:-60}" "$SEKISHO_MTA" \
+	timeout -k 5 "${LOAD_LIMIT:-240}" "$SEKISHO_MTA" \
 		-s "unix:$T/front.sock" --json -t 50s "$@" \
 		>"$T/load.json" 2>"$T/load.err" </dev/null &
 	LOAD_PID=$!
@@ -33,7 +33,7 @@ lines_settle() {
 	m=$(lines_of ' verdict=' "$SEKISHO_LOG")
 	while [ "$m" != "$n" ]; do
 		n=$m
-		sleep 0.3
+		sleep 1
 		m=$(lines_of ' verdict=' "$SEKISHO_LOG")
 	done
 }

@@ -7,7 +7,7 @@
 
 PEERS_DIR=$T/peers
 export PEERS_DIR
-peers() { timeout -k 10 120 "$SRCDIR/t/peers/peers.sh" "$@"; }
+peers() { timeout -k 10 300 "$SRCDIR/t/peers/peers.sh" "$@"; }
 peer() { sed -n "s/^$2=//p" "$PEERS_DIR/$1/info" | head -1; } # INSTANCE KEY
 peers_end() { [ ! -d "$PEERS_DIR" ] || peers stop-all >/dev/null 2>&1; }
 AT_EXIT+=(peers_end)
@@ -66,7 +66,7 @@ postfix_port() { peer postfix "port_$1"; } # LABEL of an --also
 # Sends the files in one session; the replies are in $T/replies, the queue
 # ids in QUEUE_IDS, and REPLY_LINE is the first refusal, else the last END.
 send() { # PORT [OPTION...] FILE...
-	timeout -k 5 150 "$SRCDIR/t/lib/smtp_send.py" "$@" \
+	timeout -k 5 300 "$SRCDIR/t/lib/smtp_send.py" "$@" \
 		>"$T/replies" 2>"$T/replies.err" ||
 		diag "$(cat "$T/replies.err")"
 	QUEUE_IDS=$(sed -n 's/^END 250 .*queued as \([0-9A-Za-z]*\).*/\1/p' \

@@ -61,7 +61,7 @@ crowd_start() { # ENDPOINTS COUNT
 
 crowd_hear() {
 	CROWD_WORD="no answer"
-	read -r -t 20 CROWD_WORD <&"$CROWD_OUT" || true
+	read -r -t 60 CROWD_WORD <&"$CROWD_OUT" || true
 }
 
 crowd() { # WORD [NUMBER]: the answer is in CROWD_WORD

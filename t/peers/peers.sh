@@ -501,12 +501,13 @@ cmd_start() {
   cat "$W/info"
 }
 
-term() { # ask the instance's processes to end, last started first; only those that are still ours
+term() { # [SIGNAL for libmilter's] ask the instance's processes to end, last started first; only those that are still ours
   local pid st label
   while read -r pid st label; do
     if ! alive "$pid" "$st"; then continue; fi
     case $label in
       postfix-master) postfix -c "$W/etc" stop > /dev/null 2>&1 || true ;;
+      opendkim|opendmarc|clamav-milter|spamass-milter) kill -"${1:-TERM}" "$pid" 2>/dev/null || true ;;
       *) kill "$pid" 2>/dev/null || true ;;
     esac
   done < <(tac "$W/pids")
@@ -523,12 +524,12 @@ gone() { # wait until they have ended (libmilter looks at its stop flag every 5 
   if [ "$(get kind)" = dns ]; then echo 'nameserver 127.0.0.1' > "$DIR/resolv.conf"; fi
 }
 cmd_stop() { if [ -e "$W/pids" ]; then term; gone; fi; }
-cmd_stop_all() { # MTAs first, so that no message is cut; then all others at once
+cmd_stop_all() { # MTAs first, so that no message is cut; then all others at once; for libmilter's 5 s nobody waits
   local step i list
   for step in mta rest; do
     list=$(for i in $(each_instance); do W=$DIR/$i; case $(get kind) in postfix) echo "mta $i" ;; *) echo "rest $i" ;; esac; done)
     list=$(echo "$list" | sed -n "s/^$step //p")
-    for i in $list; do W=$DIR/$i; term; done
+    for i in $list; do W=$DIR/$i; term KILL; done
     for i in $list; do INST=$i; W=$DIR/$i; gone; done
   done
 }
