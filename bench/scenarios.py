@@ -56,15 +56,21 @@ class Bench:
                                children, order, grown(workers)).start())
         return out
 
-    def interleave(self, ways, rounds, load, warm=True):
-        """Every way once in each round, every other round backwards."""
+    def interleave(self, ways, rounds, load, warm=True, between=None):
+        """
+        Every way once in each round, every other round backwards; between,
+        if any, is called in the middle of each round with its number.
+        """
         runs = Runs()
         if warm:
             for way in ways:
                 way.send(**{**load, "sessions": max(load["concurrency"], 20)})
         for round_ in range(rounds):
             say(f"round {round_ + 1} of {rounds}, load {machine.load():.1f}")
-            for way in ways if round_ % 2 == 0 else reversed(ways):
+            for i, way in enumerate(ways if round_ % 2 == 0
+                                    else reversed(ways)):
+                if between and i == len(ways) // 2:
+                    between(round_)
                 runs.add(way.name, round_, way.measure(**load))
         # Tables have the order in which the ways were given.
         runs.of = {way.name: runs.of[way.name] for way in ways}
@@ -228,9 +234,24 @@ def large(bench):
                        0, "direct-4")
                   for text, key in (("messages/s", "rate"), ("p50", "p50"),
                                     ("CPU of everything", "sum"))]
+    floor = {}
+
+    def copy_only(round_):
+        r = subprocess.run([bench.stage.tool("copy_floor"), str(5 * MIB), "4",
+                            "50"], stdin=subprocess.DEVNULL,
+                           capture_output=True, text=True, check=True)
+        floor[round_] = {"manager": float(r.stdout) / 1e3}
+
     runs = bench.interleave(ways, bench.rounds(5),
                             {"concurrency": 4, "sessions": 60,
-                             "size": 5 * MIB})
+                             "size": 5 * MIB}, between=copy_only)
+    runs.of["copy"] = floor
+    goals += [Goal("CPU in ms a message of a program that only copies it "
+                   "once in and four times out", "copy", "manager", None, 0),
+              Goal("CPU of sekishod, chain : of that program", "chain-4",
+                   "manager", None, 0, "copy")]
+    lines = goal_table(goals, runs)
+    del runs.of["copy"]
     time.sleep(IDLE)
     memory = ["Own memory of a worker (without the board), KiB, median "
               "(largest):", ""]
@@ -242,7 +263,7 @@ def large(bench):
                           f"{a[0]} ({a[1]}) after; goal: back to its idle "
                           f"size (16 KiB of play): {verdict}")
     bench.report("large", "5 MiB messages, 4 connections, 4 children",
-                 goal_table(goals, runs) + [UNITS] + run_table(runs) + memory)
+                 lines + [UNITS] + run_table(runs) + memory)
 
 
 def burst(bench):

@@ -16,6 +16,7 @@ build_bench() { # DIR
 	[ -x "$BUILD/sekishod" ] || die "no sekishod in $BUILD"
 	$cc -o "$1/sekisho-bench" "$here/sekisho_bench.c" "$here/load_session.c" \
 		"$here/load_peer.c" "$here/load_tally.c" "$BUILD/shared/libshared.a"
+	$cc -o "$1/copy_floor" "$here/copy_floor.c"
 	$cc -o "$1/light_milter" "$here/light_milter.c"
 	$cc -o "$1/null_milter" "$here/null_milter.c" -lmilter -lpthread
 }
