@@ -111,8 +111,9 @@ static double cpu_us(void)
 int main(int argc, char **argv)
 {
 	size_t bytes = argc == 4 ? strtoul(argv[1], NULL, 10) : 0;
-	int readers = argc == 4 ? atoi(argv[2]) : 0, fds[64], sender;
-	int rounds = argc == 4 ? atoi(argv[3]) : 0;
+	int readers = argc == 4 ? (int)strtoul(argv[2], NULL, 10) : 0;
+	int rounds = argc == 4 ? (int)strtoul(argv[3], NULL, 10) : 0;
+	int fds[64], sender;
 	char *message = malloc(bytes ? bytes : 1);
 	double before;
 
