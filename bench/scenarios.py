@@ -24,6 +24,11 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MIB = 1024 * 1024
 
 
+# Seconds after which an idle worker has given back what it does not need, and
+# knows whether a milter takes a second session on a connection.
+IDLE = 1.5
+
+
 def say(text):
     print(f"==> {text}", flush=True)
 
@@ -65,6 +70,7 @@ class Bench:
         if warm:
             for way in ways:
                 way.send(**{**load, "sessions": max(load["concurrency"], 20)})
+            time.sleep(IDLE)
         for round_ in range(rounds):
             say(f"round {round_ + 1} of {rounds}, load {machine.load():.1f}")
             for i, way in enumerate(ways if round_ % 2 == 0
@@ -205,10 +211,6 @@ def sleepers(bench):
              "2 recipients and end of message; 1 connection, 4 KiB",
              bench.ways((4,), 8, sleep_ms=5), bench.rounds(5),
              {"concurrency": 1, "sessions": 40}, goals)
-
-
-# Seconds after which a worker has given back what it does not need.
-IDLE = 1.5
 
 
 def worker_memory(way):
@@ -406,6 +408,7 @@ def calls(bench):
     ways = bench.ways((4,), 4, orders=orders)
     for way in ways:
         way.send(sessions=40)
+    time.sleep(IDLE)
     lines = ["Workers under strace, all on one CPU; a worker then finds "
              "several answers in one", "read, so this is a lower bound.", ""]
     table = ["| system calls a message | limit | | what |", "|--:|--:|---|---|"]
@@ -426,6 +429,7 @@ def calls(bench):
         ways = bench.ways((4,), 4, orders=orders)
         for way in ways:
             way.send(sessions=40)
+        time.sleep(IDLE)
         more = ["Counted by perf, at full speed on all CPUs:", "",
                 "| way, messages a session | sum : direct | MTA | sekishod | "
                 "children | sum |", "|---|--:|--:|--:|--:|--:|"]

@@ -47,6 +47,13 @@ enum board_state {
 	SLOT_STATES
 };
 
+/* Does a milter take one session after the other on a connection? */
+enum board_reuse {
+	REUSE_UNKNOWN = 0, /* it has not been tried */
+	REUSE_WORKS,
+	REUSE_FAILS,
+};
+
 /*
  * What a slot holds of a message: how it has been counted so far, so that the
  * supervisor books a killed worker's message once and only once.
@@ -351,11 +358,15 @@ struct board_breaker_copy {
 };
 /*
  * The milter is asked somewhere else from now on: as if it had never failed,
- * and none of its sockets is left alone.
+ * none of its sockets is left alone, and nothing is known of its reuse.
  */
 void board_clear_breaker(struct board *b, unsigned milter);
 void board_read_breaker(const struct board *b, unsigned milter,
 			struct board_breaker_copy *copy_out);
+
+enum board_reuse board_reuse(const struct board *b, unsigned milter);
+/* True: that is news.  Once it fails, it fails for good. */
+bool board_note_reuse(struct board *b, unsigned milter, bool works);
 
 /* A socket of a milter with several: left alone until then. */
 void board_socket_down(struct board *b, unsigned milter, unsigned socket,

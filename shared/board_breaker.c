@@ -22,9 +22,9 @@ static const struct board_breaker_cell *look(const struct board *b,
 static bool swap(struct board_breaker_cell *cell, uint64_t *word_in_out,
 		 uint64_t next)
 {
-	return atomic_compare_exchange_weak_explicit(
-		&cell->word, word_in_out, next, memory_order_relaxed,
-		memory_order_relaxed);
+	return atomic_compare_exchange_weak_explicit(&cell->word, word_in_out,
+						     next, memory_order_relaxed,
+						     memory_order_relaxed);
 }
 
 bool board_may_ask(struct board *b, unsigned milter,
@@ -44,7 +44,8 @@ bool board_is_open(const struct board *b, unsigned milter,
 		   const struct breaker_limits *limits)
 {
 	return limits->failures &&
-	       breaker_of(board_load(&look(b, milter)->word)).state != BREAKER_CLOSED;
+	       breaker_of(board_load(&look(b, milter)->word)).state !=
+		       BREAKER_CLOSED;
 }
 
 /* Is there a like failure of another client, not long ago? */
@@ -128,8 +129,29 @@ void board_clear_breaker(struct board *b, unsigned milter)
 	board_store(&cell->opened_at, 0);
 	board_store(&cell->failed, 0);
 	board_store(&cell->suspect, 0);
+	board_store(&cell->reuse, REUSE_UNKNOWN);
 	for (unsigned i = 0; i < CONF_SOCKETS_MAX; i++)
 		board_socket_down(b, milter, i, 0);
+}
+
+enum board_reuse board_reuse(const struct board *b, unsigned milter)
+{
+	uint64_t reuse = board_load(&look(b, milter)->reuse);
+
+	return reuse == REUSE_WORKS ? REUSE_WORKS :
+	       reuse == 0	    ? REUSE_UNKNOWN :
+				      REUSE_FAILS;
+}
+
+bool board_note_reuse(struct board *b, unsigned milter, bool works)
+{
+	enum board_reuse next = works ? REUSE_WORKS : REUSE_FAILS;
+	enum board_reuse now = board_reuse(b, milter);
+
+	if (now == next || now == REUSE_FAILS)
+		return false;
+	board_store(&cell_of(b, milter)->reuse, next);
+	return true;
 }
 
 void board_read_breaker(const struct board *b, unsigned milter,

@@ -64,6 +64,7 @@ struct board_breaker_cell {
 	_Atomic uint64_t failed; /* cause | milliseconds << 8 */
 	_Atomic uint64_t suspect; /* seconds | hash << 32 */
 	_Atomic uint64_t down_until[CONF_SOCKETS_MAX];
+	_Atomic uint64_t reuse; /* enum board_reuse */
 };
 
 struct board_ring_cell {
@@ -148,6 +149,8 @@ _Static_assert(offsetof(struct board_breaker_cell, failed) == 16,
 _Static_assert(offsetof(struct board_breaker_cell, suspect) == 24,
 	       "doc/board.md");
 _Static_assert(offsetof(struct board_breaker_cell, down_until) == 32,
+	       "doc/board.md");
+_Static_assert(offsetof(struct board_breaker_cell, reuse) == 96,
 	       "doc/board.md");
 _Static_assert(sizeof(struct board_breaker_cell) == 128,
 	       "doc/board.md: board_breaker_cell");

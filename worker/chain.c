@@ -551,6 +551,7 @@ bool chain_await(struct chain *c)
 	unsigned at = first_waited_for(c);
 	enum child_result r;
 	struct member *m;
+	size_t debt;
 
 	for (unsigned i = 0; i < c->count; i++)
 		if (!child_is_settled(&c->members[i].child))
@@ -558,15 +559,16 @@ bool chain_await(struct chain *c)
 	if (at == BOARD_NO_CHILD || c->impatient)
 		return false;
 	m = &c->members[at];
-	/* As slow as last time, a short wait for it would be a call for nothing. */
-	if (m->child.answered_in > CHILD_PATIENCE)
-		return false;
+	debt = child_debt(&m->child);
 	r = child_await(&m->child);
 	if (r == CHILD_NOTHING) {
 		c->impatient = true;
 		return false;
 	}
 	hear_member(c, m);
+	/* It talks, but to no end: PROGRESS must not take all our time. */
+	c->impatient = r == CHILD_OK && m->child.link == LINK_OPEN &&
+		       child_debt(&m->child) == debt;
 	if (r != CHILD_OK && m->child.link != LINK_NONE)
 		standing_fail(c, m, r);
 	feed_all(c);

@@ -18,6 +18,8 @@
 #define IN_MAX	  ((size_t)MILTER_CHILD_LENGTH_MAX + 4 + READ_SIZE)
 #define OUT_MAX	  ((size_t)512 * 1024)
 #define READ_SIZE ((size_t)16 * 1024)
+/* The first words on a connection taken over: then a new one is tried. */
+#define REUSED_PATIENCE (1 * CLOCK_S)
 /* No answer is shorter: its length and its letter. */
 #define ANSWER_SIZE ((size_t)5)
 /* A unix listener whose queue is full says so at once: ask again. */
@@ -48,15 +50,6 @@ void child_trim(struct child *c)
 }
 
 /* ---- opening and closing ---- */
-
-/* As long as nothing else is known of it; then it is given up for a new one. */
-#define REUSED_PATIENCE (1 * CLOCK_S)
-/* So that all sockets of a milter get their share, and leaks in one an end. */
-#define SESSIONS_MAX 200
-/* One that is restarted loses a connection; one that closes them, each. */
-#define STALE_MAX 3
-/* QUIT_NC came with it; who speaks less may know nothing of it. */
-#define REUSE_VERSION 6
 
 static enum child_result connect_failed(struct child *c, int reason)
 {
@@ -204,33 +197,12 @@ static enum child_result try_next(struct child *c, enum child_result r)
 	return try_connect(c, r);
 }
 
-static bool is_same_offer(const struct option *a, const struct option *b)
-{
-	return a->version == b->version && a->actions == b->actions &&
-	       a->protocol == b->protocol;
-}
-
-/* Goes out with the first command: one write. */
-static bool take_over(struct child *c, const struct option *offered)
-{
-	if (c->link != LINK_PARKED)
-		return false;
-	if (!is_same_offer(&c->offered, offered) ||
-	    !frame_put(&c->out, SMFIC_QUIT_NC)) {
-		child_quit(c, false);
-		return false;
-	}
-	c->link = LINK_OPEN;
-	c->reused = true;
-	return true;
-}
-
 enum child_result child_open(struct child *c, const struct option *offer)
 {
 	struct option offered = option_for_child(offer);
 
 	c->why = "";
-	if (take_over(c, &offered))
+	if (child_take_over(c, &offered))
 		return CHILD_OK;
 	c->offered = offered;
 	c->sessions = 0;
@@ -285,41 +257,6 @@ void child_quit(struct child *c, bool in_message)
 	child_close(c);
 }
 
-bool child_park(struct child *c)
-{
-	if (c->link != LINK_OPEN || !c->at_end || c->no_reuse ||
-	    buf_len(&c->in) || c->got.version < REUSE_VERSION ||
-	    !c->conf->reuse || c->conf->connections_max ||
-	    ++c->sessions >= SESSIONS_MAX)
-		return false;
-	c->link = LINK_PARKED;
-	c->parked_at = clock_now();
-	return true;
-}
-
-void child_unpark(struct child *c, uint64_t age)
-{
-	if (c->link == LINK_PARKED && clock_now() - c->parked_at >= age)
-		child_quit(c, false);
-}
-
-bool child_is_stale(struct child *c, enum child_result failure)
-{
-	if (!c->reused)
-		return false;
-	if (failure == CHILD_EOF)
-		c->no_reuse = ++c->stale >= STALE_MAX;
-	else if (failure == CHILD_TIMEOUT || failure == CHILD_PROTOCOL)
-		c->no_reuse = true;
-	else
-		return false;
-	if (c->no_reuse)
-		log_info("child \"%s\": takes no second session on a "
-			 "connection, each gets its own now",
-			 c->conf->name);
-	return true;
-}
-
 /* ---- what is owed ---- */
 
 bool child_owes(const struct child *c)
@@ -356,6 +293,10 @@ static void pay(struct child *c)
 	uint64_t now = clock_now();
 
 	c->answered_in = now - c->head_since;
+	if (c->answered_in > CHILD_PATIENCE)
+		c->slow_at |= 1u << c->owed[0].stage;
+	else
+		c->slow_at &= ~(1u << c->owed[0].stage);
 	c->head_since = now;
 	if (--c->owed[0].count)
 		return;
@@ -412,7 +353,7 @@ uint64_t child_deadline(const struct child *c)
 		return CLOCK_NEVER;
 	if (child_owes(c) && c->owed[0].stage == STAGE_EOM)
 		wait = c->conf->timeout_eom;
-	if (c->reused)
+	if (c->reused && child_owes(c) && c->owed[0].stage <= STAGE_HELO)
 		wait = clock_earlier(wait, REUSED_PATIENCE);
 	return c->alive_at + wait;
 }
@@ -655,7 +596,7 @@ enum child_result child_serve(struct child *c, short revents)
 	return r == CHILD_OK || c->link == LINK_OPEN ? r : try_next(c, r);
 }
 
-static size_t answers_owed(const struct child *c)
+size_t child_debt(const struct child *c)
 {
 	size_t n = 0;
 
@@ -670,10 +611,13 @@ static size_t answers_owed(const struct child *c)
  */
 enum child_result child_await(struct child *c)
 {
-	size_t n = answers_owed(c), least = 0;
+	size_t n = child_debt(c), least = 0;
 	enum io_result r;
 
 	if (!c->is_patient || c->link != LINK_OPEN || !n || child_is_writing(c))
+		return CHILD_NOTHING;
+	/* As slow as last time, it would be a call for nothing. */
+	if (c->slow_at & 1u << c->owed[0].stage)
 		return CHILD_NOTHING;
 	if (n > 1 && n < READ_SIZE / ANSWER_SIZE && !buf_len(&c->in))
 		least = n * ANSWER_SIZE;
@@ -691,11 +635,6 @@ static void answered(struct child *c, enum answer_kind kind, enum stage stage)
 	pay(c);
 	c->at_end = stage == STAGE_EOM && kind == ANSWER_CONTINUE &&
 		    child_in_step(c);
-	/* The answer to CONNECT alone might have been one to QUIT_NC. */
-	if (c->reused && stage != STAGE_CONNECT) {
-		c->reused = false;
-		c->stale = 0;
-	}
 }
 
 enum child_result child_answer(struct child *c, struct answer *answer_out,
@@ -715,6 +654,11 @@ enum child_result child_answer(struct child *c, struct answer *answer_out,
 	if (!answer_decode(packet, answer_out, &why))
 		return bad_packet(c, why);
 	*stage_out = c->owed[0].stage;
+	/* A greeting alone may have been meant for somebody else. */
+	if (c->reused && *stage_out != STAGE_CONNECT) {
+		c->reused = false;
+		c->stale = 0;
+	}
 	if (is_final(answer_out->kind))
 		answered(c, answer_out->kind, *stage_out);
 	return CHILD_OK;

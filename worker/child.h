@@ -4,7 +4,8 @@
  * Owns the socket and the two packet buffers; lives as long as the worker and
  * is opened and closed as sessions need it.  Knows how packets are said and
  * which answers are owed, not what they mean: see member.h and chain.h.
- * Never blocks: what can't be written or read now is left to the next poll.
+ * Never blocks but for the moment of child_await(): what can't be written or
+ * read now is left to the next poll.
  * All addresses of all sockets are tried before it fails to open; what other
  * workers have seen of them comes in by a struct child_keeper.
  * Fails by a child_result with a reason in words; after a failure the caller
@@ -16,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shared/board.h"
 #include "shared/buf.h"
 #include "shared/clock.h"
 #include "shared/conf.h"
@@ -72,6 +74,9 @@ struct child_keeper {
 	void (*failed)(void *context, unsigned socket);
 	/* It has negotiated. */
 	void (*works)(void *context, unsigned socket);
+	/* Does it take one session after the other? */
+	enum board_reuse (*reuse)(void *context);
+	void (*reuse_seen)(void *context, bool works);
 };
 
 struct child {
@@ -88,8 +93,9 @@ struct child {
 	bool is_patient;    /* child_await() may be used on its socket */
 	bool at_end; /* its continue to an end of message was its last word */
 	bool reused; /* taken over from another session; not yet proven good */
-	bool no_reuse;	/* it does not take a second session, for all we know */
-	unsigned stale; /* connections in a row that were no good then */
+	bool on_trial; /* parked, and has been told QUIT_NC: what does it say? */
+	bool no_reuse;	/* it does not take a second session, as we have seen */
+	unsigned stale; /* connections in a row that were closed then */
 	unsigned sessions; /* that this connection has served */
 	uint64_t parked_at;
 	uint64_t opened_at;
@@ -106,7 +112,8 @@ struct child {
 	bool unanswered_tail; /* told more, unanswerable, after the last owed */
 	uint64_t alive_at;    /* last sign of life, or when it began to owe */
 	uint64_t busy_since;
-	uint64_t head_since;  /* since when the first answer is owed */
+	uint64_t head_since; /* since when the first answer is owed */
+	uint32_t slow_at; /* stages whose last answer outlasted our patience */
 	uint64_t answered_in; /* how long the last final answer took */
 	uint64_t busy;	      /* sum of times in which it owed, microseconds */
 	const char *why; /* the reason of the last failure, static or below */
@@ -132,15 +139,23 @@ void child_quit(struct child *c, bool in_message);
 /*
  * The session is over, but the next one may have the connection: child_open()
  * takes it over by QUIT_NC, which libmilter heeds behind a continue to the end
- * of a message and nowhere else (milter-protocol).  False: not this one.
+ * of a message and nowhere else (milter-protocol 5).  While the keeper does
+ * not know yet whether the milter does, QUIT_NC goes out at once, and nobody
+ * takes it over: it is watched what it says to that.  False: not this one.
+ * These four are child_reuse.c.
  */
 bool child_park(struct child *c);
-/* Says QUIT to one that has been parked for so long, in microseconds. */
+/*
+ * Says QUIT to one that has been parked for so long, in microseconds; for one
+ * on trial that is the verdict, too.
+ */
 void child_unpark(struct child *c, uint64_t age);
+/* For child_open(); false: it is closed now, if it was parked. */
+bool child_take_over(struct child *c, const struct option *offered);
 /*
  * It has failed on a connection taken over, before it had said a word that
- * only the new session can be about: that is no failure of the milter.  Ends
- * reuse for one that does not take it.
+ * only the new session can be about: that is no failure of the milter.  Tells
+ * the keeper about one that does not take a second session.
  */
 bool child_is_stale(struct child *c, enum child_result failure);
 
@@ -169,6 +184,8 @@ bool child_is_quiet(const struct child *c);
 bool child_in_step(const struct child *c);
 /* Is there nothing to be done about it but to hear its answers? */
 bool child_is_settled(const struct child *c);
+/* How many answers it owes. */
+size_t child_debt(const struct child *c);
 /* Does it owe any answer? */
 bool child_owes(const struct child *c);
 /*

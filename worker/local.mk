@@ -7,6 +7,7 @@ worker_libworker_a_SOURCES = \
 	worker/chain.h \
 	worker/child.c \
 	worker/child.h \
+	worker/child_reuse.c \
 	worker/choose.c \
 	worker/choose.h \
 	worker/deliver.c \

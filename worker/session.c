@@ -18,7 +18,7 @@
 #define MESSAGE_ARENA_EXTRA ((size_t)128 * 1024 * 1024)
 #define SESSION_ARENA_MAX   ((size_t)4 * 1024 * 1024)
 /* After so much silence of the MTA a child may have gone away. */
-#define LOOK_AROUND (20 * CLOCK_MS)
+#define LOOK_AROUND (1 * CLOCK_MS)
 
 #define PAGE	      ((size_t)4096)
 #define STACK_KEPT    ((size_t)1024)
@@ -92,6 +92,11 @@ void session_wait(struct session *s, uint64_t until, bool watch_mta)
 	chain_serve(&s->chain, &w);
 	if (watch_mta && w.fds[mta].revents)
 		mta_read(&s->mta);
+}
+
+void session_look(struct session *s)
+{
+	session_wait(s, clock_now(), false);
 }
 
 void session_wait_for_children(struct session *s, uint64_t until)
@@ -390,7 +395,7 @@ static bool wait_for_mta_alone(struct session *s)
 	if (!mta_await(&s->mta))
 		return false;
 	if (clock_now() - began >= LOOK_AROUND)
-		session_wait(s, began, false);
+		session_look(s);
 	return true;
 }
 

@@ -247,16 +247,10 @@ void session_on_rcpt(struct session *s, const struct command *cmd)
 	session_answer(s, &v);
 }
 
-/*
- * The MTA alone was waited for.  Once in a message, while there is still time
- * to do without it, each child is looked at: one that has said more than it
- * owes is out of step, and its word to one command would be taken for that to
- * the next, a no at the end of the message for nothing.
- */
 void session_on_data(struct session *s, const struct command *cmd)
 {
 	(void)cmd;
-	session_wait(s, clock_now(), false);
+	session_look(s);
 	if (!journal_data(&s->journal))
 		session_no_memory(s);
 	observe_data(&s->chain.facts, &s->journal);

@@ -169,11 +169,16 @@ static void after_content(struct session *s, enum stage stage)
 		chain_release(&s->chain, (unsigned)(v.by + 1));
 }
 
-/* An old MTA sends no DATA: then no more recipients come all the same. */
+/*
+ * An old MTA sends no DATA: then no more recipients come all the same, and the
+ * children are looked at here.
+ */
 static void begin_content(struct session *s)
 {
-	if (!facts_reached(&s->chain.facts, STAGE_DATA))
-		observe_data(&s->chain.facts, &s->journal);
+	if (facts_reached(&s->chain.facts, STAGE_DATA))
+		return;
+	session_look(s);
+	observe_data(&s->chain.facts, &s->journal);
 }
 
 static void take_size(struct session *s, size_t bytes)
@@ -218,9 +223,8 @@ void session_on_eoh(struct session *s, const struct command *cmd)
 /* Its beginning becomes a fact, if somebody asks for it. */
 static void take_body(struct session *s, bool complete)
 {
-	if (s->chain.uses_body &&
-	    !observe_body(&s->chain.facts, &s->message, &s->message_arena,
-			  complete))
+	if (s->chain.uses_body && !observe_body(&s->chain.facts, &s->message,
+						&s->message_arena, complete))
 		session_no_memory(s);
 }
 

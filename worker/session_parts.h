@@ -66,6 +66,13 @@ void session_count_wait(const struct session *s, enum stage stage,
 			uint64_t since);
 /* One poll over MTA, children and supervisor, and what comes of it. */
 void session_wait(struct session *s, uint64_t until, bool watch_mta);
+/*
+ * The MTA alone was waited for.  Once in a message, while there is still time
+ * to do without it, each child is looked at: one that has said more than it
+ * owes is out of step, and its word to one command would be taken for that to
+ * the next, a no at the end of the message for nothing.
+ */
+void session_look(struct session *s);
 /* The MTA waits for its answer: what those say who still owe one. */
 void session_wait_for_children(struct session *s, uint64_t until);
 /* Answers the command at hand; a lost MTA is noticed by the loop. */

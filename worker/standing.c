@@ -261,6 +261,10 @@ void standing_fail(struct chain *c, struct member *m, enum child_result failure)
 	if (idle)
 		return;
 	if (rejoin) {
+		/* What it said of the content before is of no account. */
+		edits_end(&m->edits);
+		m->view = NULL;
+		m->skip_headers = m->skip_body = false;
 		board_count_milter(c->env->board, c->env->slot, m->cell,
 				   MILTER_REJOINED, 1);
 		return;

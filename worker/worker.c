@@ -334,6 +334,7 @@ _Noreturn void worker_main(const struct worker_env *env)
 	while (!w.told_to_leave && !w.exhausted && w.sessions_left)
 		wait_and_serve(&w);
 	look_last(&w);
+	session_trim(w.session); /* and QUIT to milters still connected */
 	end_listening_when_orphaned(env);
 	leave(w.exhausted ? WORKER_EXHAUSTED : WORKER_DONE);
 }

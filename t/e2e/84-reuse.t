@@ -12,6 +12,12 @@ told() { # NAME: every command it heard, macros left out
 		paste -sd' '
 }
 opens() { log_since "$1" | grep -c '^s[0-9]* open'; }
+# Until one worker has seen that it says nothing to QUIT_NC, nobody reuses.
+known_to_take_it() { # NAME
+	played "$1: a first session is its trial" 'mail; rcpt; eom; expect continue'
+	ok "... which it passes" wait_for 10 in_file \
+		"child \"$1\": takes one session after the other" "$SEKISHO_LOG"
+}
 nothing_in_log() { # NAME: it has not failed
 	is "... no failure is counted or told" \
 		"$(grep -cE "child \"$1\": (connect|timeout|closed|protocol|late) at|failed" \
@@ -29,15 +35,22 @@ two() { # TEXT: two sessions of two clients, one behind the other
 # ---- as libmilter has it
 start_child known ''
 front "$ONE" 'known;reuse=yes'
+known_to_take_it known
 two "a first session" known
 is "the second one has the same connection" "$(told known)" \
 	"open optneg connect a.test helo mail eom quit_nc connect b.test helo mail eom"
 unlike "... and knows nothing of the first" \
 	"$(log_since known | sed '1,/quit_nc/d')" 'anna|a\.test'
 ok "nobody comes for a second: it is let go" \
-	wait_for 10 in_file '^s1 close' "$T/known.log"
+	wait_for 10 in_file '^s2 close' "$T/known.log"
 like "... with QUIT" "$(told known)" ' quit close$'
+played "one more" 'mail; rcpt; body "t\r\n"; eom; expect continue'
 nothing_in_log known
+start_child each ''
+front "$ONE" 'each;reuse=no'
+like "a worker that leaves says QUIT, too" "$(told known)" ' quit close$'
+two "reuse = no" each
+is "... a connection for each session" "$(opens each)" 2
 
 # ---- only behind an end of message that it let pass
 while IFS='|' read -r name script talk; do
@@ -46,54 +59,81 @@ while IFS='|' read -r name script talk; do
 	mark
 	played "$name" "$talk"
 	is "... gets QUIT and a new connection" "$(heard "$name" >/dev/null
-		told "$name" | grep -oE '(quit_nc|quit close|close)$')" "quit close"
+		told "$name" | grep -oE '(quit_nc.*|quit close|close)$')" "quit close"
 done <<'E2'
 accepts|at eom do accept|mail; rcpt; eom; expect continue
 refuses|at eom do reject|mail; rcpt; eom; expect reject
 goes_on||mail; rcpt; eom; expect continue; mail; rcpt
 no_mail||helo "x.test"
+old|option version 5|mail; rcpt; eom; expect continue
+mute|option protocol nr_conn nr_helo|mail; rcpt; eom; expect continue
 E2
 
 # ---- where it is not wanted
-start_child each ''
-front "$ONE" 'each;reuse=no'
-two "reuse = no" each
-is "... a connection for each session" "$(opens each)" 2
 start_child few ''
 front "$ONE" 'few;reuse=yes;connections_max=3'
 two "connections_max" few
 is "... a connection for each session" "$(opens few)" 2
 
-# ---- those that do not know it
-while IFS='|' read -r name script what; do
-	start_child "$name" "$script"
-	front "$ONE" "$name;reuse=yes;breaker_failures=1"
-	two "one that $what: a first session" "$name"
-	ok "... both went through it" wait_for 10 new_lines 2
-	is "... all the way" "$(grep -c " $name=continue" "$SEKISHO_LOG")" 2
-	nothing_in_log "$name"
-	played "... a third" 'mail; rcpt; eom; expect continue'
-	played "... a fourth" 'mail; rcpt; eom; expect continue'
-	played "... a fifth" 'mail; rcpt; eom; expect continue'
-	played "... a sixth" 'mail; rcpt; eom; expect continue'
-	is "... of which it has heard all" \
-		"$(grep -cE '^s[0-9]+ m[0-9]+ eom' "$T/$name.log")" 6
-	like "... and is not asked to any more" "$(cat "$SEKISHO_LOG")" \
-		"child \"$name\": takes no second session on a connection"
-	nothing_in_log "$name"
-done <<'E2'
-closes|at quit_nc do close|closes at QUIT_NC
-hangs|at quit_nc do delay 60s|is silent behind it
-answers|at quit_nc do continue|answers it
-E2
+# ---- those that do not know it: the trial tells
+start_child answers 'at quit_nc do continue; at connect do delay 30ms'
+front "$ONE" 'answers;reuse=yes;breaker_failures=1'
+played "one that answers QUIT_NC" 'mail; rcpt; eom; expect continue'
+ok "... is found out by that" wait_for 10 in_file \
+	'child "answers": takes no second session' "$SEKISHO_LOG"
+two "... and never asked to" answers
+is "... a connection for each session" "$(opens answers)" 2
+nothing_in_log answers
+start_child closes 'at quit_nc do close'
+front "$ONE" 'closes;reuse=yes;breaker_failures=1'
+played "one that closes at QUIT_NC" 'mail; rcpt; eom; expect continue'
+ok "... closes" wait_for 10 in_file '^s1 close' "$T/closes.log"
+two "... has passed no trial" closes
+is "... a connection for each session" "$(opens closes)" 2
+nothing_in_log closes
+
+# ---- ... or the next session, which loses nothing by it
+start_child hangs 'at quit_nc do delay 60s'
+front "$ONE" 'hangs;reuse=yes;breaker_failures=1'
+known_to_take_it hangs
+two "one that is silent behind QUIT_NC: a first session" hangs
+is "... both went through it" "$(grep -c " hangs=continue" "$SEKISHO_LOG")" 3
+like "... and it is not asked to any more" "$(cat "$SEKISHO_LOG")" \
+	'child "hangs": takes no second session on a connection'
+nothing_in_log hangs
+start_child late 'at eom when session 2 do continue; delay 50ms; reject'
+front "$ONE" 'late;reuse=yes'
+known_to_take_it late
+played "a word behind its last one" 'mail; rcpt; eom; expect continue'
+ok "... is said" wait_for 10 in_file '^s2 .*> reject' "$T/late.log"
+played "... and is not the next client's" 'mail; rcpt; eom; expect continue'
+like "... which ends it" "$(cat "$SEKISHO_LOG")" \
+	'child "late": takes no second session on a connection'
+
+# ---- slow at the end on a connection that it has taken over
+start_child thinks 'at eom do addheader "X-One" "1"; replbody "new body\r\n"
+	delay 1300ms; continue'
+front "$ONE" 'thinks;reuse=yes'
+known_to_take_it thinks
+for n in 1 2; do
+	sent
+	is "what it says in session $n counts once" \
+		"$(grep -oE '"edit":"[a-z]*"|"body_size":[0-9]*' \
+			"$T/mta.out" | paste -sd' ')" \
+		'"body_size":10 "edit":"addheader" "edit":"replbody"'
+done
+is "... and it is asked once each" \
+	"$(grep -cE '^s[0-9]+ m[0-9]+ eom' "$T/thinks.log")" 3
+nothing_in_log thinks
 
 # ---- restarted while nobody speaks with it
 start_child again ''
 front "$ONE" 'again;reuse=yes;breaker_failures=1'
+known_to_take_it again
 played "one that is restarted" 'mail; rcpt; eom; expect continue'
 murder child-again
 start_child again ''
 played "... between two sessions" 'mail; rcpt; eom; expect continue'
-is "... is heard again" "$(grep -cE '^s[0-9]+ m[0-9]+ eom' "$T/again.log")" 2
+is "... is heard again" "$(grep -cE '^s[0-9]+ m[0-9]+ eom' "$T/again.log")" 3
 nothing_in_log again
 done_testing

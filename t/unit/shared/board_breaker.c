@@ -243,3 +243,21 @@ Test(board_breaker, held_never_exceeds_the_limit)
 	atomic_store(&board_slot(board, 15)->child, 0);
 	cr_expect_eq(race(hold_and_count), 0);
 }
+
+Test(board_breaker, remembers_who_takes_a_second_session)
+{
+	struct board *b = board_new(1, 10);
+
+	cr_assert_not_null(b);
+	cr_expect_eq(board_reuse(b, 3), REUSE_UNKNOWN);
+	cr_expect(board_note_reuse(b, 3, true));
+	cr_expect_not(board_note_reuse(b, 3, true), "no news");
+	cr_expect_eq(board_reuse(b, 3), REUSE_WORKS);
+	cr_expect_eq(board_reuse(b, 2), REUSE_UNKNOWN);
+	cr_expect(board_note_reuse(b, 3, false));
+	cr_expect_not(board_note_reuse(b, 3, true), "once is enough");
+	cr_expect_eq(board_reuse(b, 3), REUSE_FAILS);
+	board_clear_breaker(b, 3);
+	cr_expect_eq(board_reuse(b, 3), REUSE_UNKNOWN, "another socket");
+	board_free(&b);
+}

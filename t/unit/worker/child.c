@@ -739,17 +739,34 @@ Test(child, says_quit_when_it_was_parked_too_long)
 	puppet_expect(&puppet, "Q");
 }
 
-/* It was restarted while parked: no failure, but not a habit either. */
-Test(child, that_closes_meanwhile_is_stale)
+/* It was restarted while parked. */
+Test(child, that_closed_meanwhile_is_opened_anew)
+{
+	park_it();
+	puppet_say(&puppet, "x");
+	open_it();
+	puppet_expect(&puppet, "|O");
+	cr_expect_not(child.reused);
+	cr_expect_not(child.no_reuse);
+}
+
+/* A word too many: the next session would take it for an answer of its own. */
+Test(child, that_spoke_meanwhile_is_not_reused)
+{
+	park_it();
+	puppet_say(&puppet, "r");
+	open_it();
+	puppet_expect(&puppet, "Q|O");
+	cr_expect(child.no_reuse);
+}
+
+/* Once it may be by chance. */
+Test(child, that_closes_on_a_second_session_is_stale)
 {
 	for (int i = 1; i <= 3; i++) {
-		park_it();
+		take_over_it();
 		puppet_say(&puppet, "x");
-		cr_assert_eq(child_open(&child, &offer), CHILD_OK);
-		cr_assert_eq(child_tell(&child, STAGE_CONNECT,
-					&(struct command){ .kind = CMD_DATA }),
-			     CHILD_OK);
-		cr_expect_eq(child_flush(&child), CHILD_EOF);
+		cr_expect_eq(play(), CHILD_EOF);
 		cr_expect(child_is_stale(&child, CHILD_EOF));
 		child_close(&child);
 		cr_expect_eq(child.no_reuse, i == 3);
@@ -757,6 +774,125 @@ Test(child, that_closes_meanwhile_is_stale)
 	open_it();
 	tell_and_hear(STAGE_EOM);
 	cr_expect_not(child_park(&child));
+}
+
+/* Its first word would be the last one: then it is too late to try again. */
+Test(child, that_answers_the_end_alone_is_not_reused)
+{
+	conf.reuse = true;
+	puppet.option.protocol = SMFIP_NR_CONN | SMFIP_NOHELO;
+	open_it();
+	tell_and_hear(STAGE_EOM);
+	cr_expect_not(child_park(&child));
+	child.got.protocol = SMFIP_NR_CONN;
+	cr_expect(child_park(&child));
+}
+
+/* ... but its time is for what any child may be slow at. */
+Test(child, on_a_second_session_may_think_at_the_end)
+{
+	take_over_it();
+	cr_expect_eq(play(), CHILD_OK);
+	expect_answer("continue@connect");
+	puppet.say[STAGE_EOM] = "p";
+	tell(STAGE_EOM);
+	cr_expect_eq(child_deadline(&child), START + 120 * CLOCK_S);
+	cr_expect(child.reused);
+	cr_expect_eq(play(), CHILD_OK);
+	expect_answer("progress@eom");
+	cr_expect_not(child.reused, "this is about the second session");
+}
+
+static enum board_reuse reuse_known;
+
+static enum board_reuse tell_reuse(void *context)
+{
+	(void)context;
+	return reuse_known;
+}
+
+static void take_reuse(void *context, bool works)
+{
+	(void)context;
+	reuse_known = works ? REUSE_WORKS : REUSE_FAILS;
+}
+
+static void keep_nothing(void *context, unsigned socket)
+{
+	(void)context, (void)socket;
+}
+
+static bool let(void *context, unsigned socket)
+{
+	(void)context, (void)socket;
+	return true;
+}
+
+static void take_order(void *context, uint8_t order[CONF_SOCKETS_MAX])
+{
+	(void)context, (void)order;
+}
+
+static void take_back(void *context)
+{
+	(void)context;
+}
+
+static void begin_trial(void)
+{
+	static const struct child_keeper keeper = {
+		.order = take_order,
+		.take = let,
+		.give_back = take_back,
+		.failed = keep_nothing,
+		.works = keep_nothing,
+		.reuse = tell_reuse,
+		.reuse_seen = take_reuse,
+	};
+
+	reuse_known = REUSE_UNKNOWN;
+	child.keeper = &keeper;
+	conf.reuse = true;
+	open_it();
+	tell_and_hear(STAGE_CONNECT);
+	tell_and_hear(STAGE_EOM);
+	cr_assert(child_park(&child));
+	puppet_play(&puppet);
+	puppet_expect(&puppet, "|OCEK");
+}
+
+Test(child, that_is_silent_to_quit_nc_has_passed_its_trial)
+{
+	begin_trial();
+	clock_set(START + CLOCK_S);
+	child_unpark(&child, 0);
+	cr_expect_eq(reuse_known, REUSE_WORKS);
+	cr_expect_eq(child.link, LINK_NONE);
+}
+
+Test(child, that_answers_quit_nc_has_not)
+{
+	begin_trial();
+	puppet_say(&puppet, "c");
+	clock_set(START + CLOCK_S);
+	child_unpark(&child, 0);
+	cr_expect_eq(reuse_known, REUSE_FAILS);
+}
+
+Test(child, on_trial_is_nobodys)
+{
+	begin_trial();
+	clock_set(START + CLOCK_S / 2);
+	open_it();
+	puppet_expect(&puppet, "Q|O");
+	cr_expect_eq(reuse_known, REUSE_UNKNOWN, "too short to know");
+	child_close(&child);
+	play();
+	begin_trial();
+	puppet_say(&puppet, "x");
+	clock_set(START + CLOCK_S);
+	child_unpark(&child, 0);
+	cr_expect_eq(reuse_known, REUSE_UNKNOWN, "it may be gone by chance");
 }
 
 Test(child, that_hangs_on_a_second_session_is_stale)
