@@ -28,7 +28,7 @@ static _Atomic bool *torn = &torn_alone;
 
 static pid_t known_pid;
 
-static void forget_pid(void)
+void log_forget_pid(void)
 {
 	known_pid = 0;
 }
@@ -38,7 +38,7 @@ pid_t log_pid(void)
 	static bool is_watched;
 
 	if (!is_watched)
-		is_watched = pthread_atfork(NULL, NULL, forget_pid) == 0;
+		is_watched = pthread_atfork(NULL, NULL, log_forget_pid) == 0;
 	if (!known_pid || !is_watched)
 		known_pid = getpid();
 	return known_pid;
