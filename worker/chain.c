@@ -1,6 +1,5 @@
 #include "worker/chain.h"
 
-#include <stdlib.h>
 
 #include "shared/log.h"
 #include "worker/choose.h"
@@ -25,8 +24,9 @@ static bool uses_body(const struct conf *conf)
 }
 
 bool chain_init(struct chain *c, const struct worker_env *env,
-		struct arena *session_arena, struct arena *message_arena,
-		struct journal *journal, struct message *message)
+		struct arena *lasting, struct arena *session_arena,
+		struct arena *message_arena, struct journal *journal,
+		struct message *message)
 {
 	*c = (struct chain){ .env = env,
 			     .session_arena = session_arena,
@@ -35,7 +35,7 @@ bool chain_init(struct chain *c, const struct worker_env *env,
 			     .message = message,
 			     .event = STAGE_COUNT,
 			     .count = (unsigned)env->conf->milter_count };
-	c->members = calloc(c->count, sizeof(*c->members));
+	c->members = arena_take_n(lasting, c->count, sizeof(*c->members));
 	if (!c->members)
 		return false;
 	for (unsigned i = 0; i < c->count; i++) {
@@ -47,8 +47,9 @@ bool chain_init(struct chain *c, const struct worker_env *env,
 		child_init(&m->child, m->conf);
 		keeper_attach(m, env);
 		if (m->conf->when) {
-			m->memos = calloc(cond_memos(m->conf->when) + 1,
-					  sizeof(*m->memos));
+			m->memos = arena_take_n(lasting,
+						cond_memos(m->conf->when) + 1,
+						sizeof(*m->memos));
 			if (!m->memos)
 				return false;
 		}
@@ -62,11 +63,8 @@ bool chain_init(struct chain *c, const struct worker_env *env,
 
 void chain_deinit(struct chain *c)
 {
-	for (unsigned i = 0; i < c->count; i++) {
+	for (unsigned i = 0; i < c->count; i++)
 		child_deinit(&c->members[i].child);
-		free(c->members[i].memos);
-	}
-	free(c->members);
 	cond_matcher_free(&c->matcher);
 	arena_deinit(&c->scratch);
 	buf_deinit(&c->book.pairs);

@@ -37,7 +37,7 @@ struct chain {
 	bool mta_leadspc;	/* values come and go with their leading space */
 	enum mta mta;
 
-	struct member *members; /* on the heap, as long as the worker */
+	struct member *members; /* as long as the worker */
 	unsigned count;
 
 	/* the event at hand */
