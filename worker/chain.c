@@ -1,6 +1,5 @@
 #include "worker/chain.h"
 
-
 #include "shared/log.h"
 #include "worker/choose.h"
 #include "worker/feed.h"
@@ -12,14 +11,13 @@
 /* A connection that no session has wanted for so long is closed. */
 #define PARKED_MAX (1 * CLOCK_S)
 
-/* Decoding it costs more than all else we do with a small message. */
-static bool uses_body(const struct conf *conf)
+static bool uses(const struct conf *conf, enum fact fact)
 {
-	bool uses = rules_use(conf->rules, FACT_BODY);
+	bool uses = rules_use(conf->rules, fact);
 
 	for (size_t i = 0; i < conf->milter_count; i++)
 		uses |= conf->milters[i].when &&
-			cond_uses(conf->milters[i].when, FACT_BODY);
+			cond_uses(conf->milters[i].when, fact);
 	return uses;
 }
 
@@ -56,7 +54,9 @@ bool chain_init(struct chain *c, const struct worker_env *env,
 	}
 	arena_init(&c->scratch, SCRATCH_MAX);
 	rulebook_init(&c->book, env->conf->rules);
-	c->uses_body = uses_body(env->conf);
+	c->uses_body = uses(env->conf, FACT_BODY);
+	c->uses_clock =
+		uses(env->conf, FACT_TIME) || uses(env->conf, FACT_WEEKDAY);
 	c->matcher = cond_matcher_new();
 	return c->matcher != NULL;
 }
