@@ -1,3 +1,7 @@
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
 #include "server/spawn.h"
 
 #include <errno.h>
@@ -18,6 +22,7 @@
 #include "server/lost.h"
 #include "server/notify.h"
 #include "shared/log.h"
+#include "shared/log_file.h"
 #include "shared/table.h"
 #include "worker/worker.h"
 
@@ -41,6 +46,23 @@ static struct spawn_row *map_rows(unsigned slots)
 		return NULL;
 	(void)madvise(map, size, MADV_DONTFORK);
 	return map;
+}
+
+/*
+ * We have one thread: what fork() locks, resets and calls is not needed, and
+ * would make four pages more each worker's own, five faults before it waits.
+ */
+static pid_t fork_lean(void)
+{
+#ifdef HAVE__FORK
+	pid_t pid = _Fork();
+
+	if (pid == 0)
+		log_forget_pid();
+	return pid;
+#else
+	return fork();
+#endif
 }
 
 bool spawn_init(struct spawn *s)
@@ -201,7 +223,7 @@ static bool spawn_into(struct spawn *s, unsigned slot)
 	row->generation++;
 	board_slot_reset(s->board, slot, row->generation);
 	board_note_state(s->board, slot, SLOT_STARTING);
-	pid = fork();
+	pid = fork_lean();
 	if (pid == 0)
 		become_worker(s, slot, ends[1]);
 	close(ends[1]);

@@ -222,7 +222,7 @@ static void close_fds(struct board *b)
  * A map of a descriptor that is open for reading only cannot be made writable
  * again; where there is no /proc it could, by code that runs in this worker.
  */
-static void *map_for_reading(int fd, size_t size)
+static bool map_for_reading(int fd, void *at, size_t size)
 {
 	char path[40];
 	void *map;
@@ -230,22 +230,20 @@ static void *map_for_reading(int fd, size_t size)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	read_fd = open(path, O_RDONLY | O_CLOEXEC);
-	map = mmap(NULL, size, PROT_READ, MAP_SHARED,
+	map = mmap(at, size, PROT_READ, MAP_SHARED | MAP_FIXED,
 		   read_fd >= 0 ? read_fd : fd, 0);
 	if (read_fd >= 0)
 		close(read_fd);
-	return map;
+	return map != MAP_FAILED;
 }
 
-bool board_become_reader(struct board *b)
+/* Nothing is noted in *b: its page would become this worker's own. */
+bool board_become_reader(const struct board *b)
 {
-	void *map = map_for_reading(b->control_fd, sizeof(*b->control));
-
-	if (map == MAP_FAILED)
+	if (!map_for_reading(b->control_fd, b->control, sizeof(*b->control)))
 		return false;
-	munmap(b->control, sizeof(*b->control));
-	b->control = map;
-	close_fds(b);
+	close(b->control_fd);
+	close(b->numbers_fd);
 	return true;
 }
 

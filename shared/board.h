@@ -205,7 +205,7 @@ int board_numbers_fd(const struct board *b);
  * In a worker, after fork: control is mapped read-only, for good, and both
  * descriptors are closed.  False with errno: this process should end.
  */
-bool board_become_reader(struct board *b);
+bool board_become_reader(const struct board *b);
 void board_free(struct board **b);
 
 unsigned board_slots(const struct board *b);

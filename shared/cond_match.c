@@ -145,21 +145,26 @@ static void count_leave(void *p, void *data)
 
 struct cond_matcher *cond_matcher_new(void)
 {
-	struct cond_matcher *m = calloc(1, sizeof(*m));
+	return calloc(1, sizeof(struct cond_matcher));
+}
 
-	if (!m)
-		return NULL;
-	m->memory = pcre2_general_context_create(count_take, count_leave, m);
-	m->limits = m->memory ? pcre2_match_context_create(m->memory) : NULL;
-	m->data = m->memory ? pcre2_match_data_create(GROUPS, m->memory) : NULL;
-	if (!m->limits || !m->data) {
-		cond_matcher_free(&m);
-		return NULL;
-	}
+/* Not before it is needed: many a worker never matches anything. */
+static bool get_ready(struct cond_matcher *m)
+{
+	if (m->data)
+		return true;
+	if (!m->memory)
+		m->memory = pcre2_general_context_create(count_take,
+							 count_leave, m);
+	if (m->memory && !m->limits)
+		m->limits = pcre2_match_context_create(m->memory);
+	if (!m->limits)
+		return false;
 	pcre2_set_match_limit(m->limits, COND_MATCH_LIMIT);
 	pcre2_set_depth_limit(m->limits, COND_MATCH_LIMIT);
 	pcre2_set_heap_limit(m->limits, COND_MATCH_HEAP);
-	return m;
+	m->data = pcre2_match_data_create(GROUPS, m->memory);
+	return m->data != NULL;
 }
 
 void cond_matcher_free(struct cond_matcher **m)
@@ -201,6 +206,9 @@ enum tri cond_match(const struct cond_regex *regex, struct cond_matcher *m,
 
 	if (subject.len == 0)
 		subject = SLICE_EMPTY;
+	m->groups = 0;
+	if (!get_ready(m))
+		return TRI_UNKNOWN;
 	m->subject = subject;
 	rc = pcre2_match(regex->code, (PCRE2_SPTR)subject.data, subject.len, 0,
 			 0, m->data, m->limits);

@@ -2,7 +2,8 @@
 
 #include "shared/log.h"
 
-#define FIRST_ROOM ((size_t)64)
+/* Enough for most mail; 64 of them were a page more of each held session. */
+#define FIRST_ROOM ((size_t)32)
 
 /*
  * Sendmail's list before the first header of the message: what its m4 files

@@ -30,7 +30,13 @@ struct often {
 	unsigned count;
 };
 
-/* What a worker writes comes first: one page of it becomes its own. */
+static struct log_file the_file = { .fd = -1 };
+static struct often often[OFTEN_KINDS];
+
+/*
+ * What every worker writes is on one page, which becomes its own: here and in
+ * the little that log_file.c has, behind it.
+ */
 static struct {
 	enum log_sink sink;
 	enum log_level level;
@@ -43,10 +49,9 @@ static struct {
 	char fields[2400]; /* NAME=value, each with its newline */
 	size_t fields_len;
 	void (*capture)(enum log_level level, const char *line);
-	struct log_file file;
-	struct often often[OFTEN_KINDS];
-} state = { .level = LOG_LEVEL_INFO, .program = "sekisho", .journal_fd = -1,
-	    .file.fd = -1 };
+} state __attribute__((aligned(4096))) = { .level = LOG_LEVEL_INFO,
+					   .program = "sekisho",
+					   .journal_fd = -1 };
 
 static const char *const level_words[] = {
 	[LOG_LEVEL_DEBUG] = "debug: ",
@@ -80,7 +85,7 @@ void log_close(void)
 	if (state.journal_fd >= 0)
 		close(state.journal_fd);
 	state.journal_fd = -1;
-	log_file_close(&state.file);
+	log_file_close(&the_file);
 	if (state.sink == LOG_SINK_SYSLOG)
 		closelog();
 }
@@ -88,13 +93,14 @@ void log_close(void)
 /* What a file has lost is told where the log goes now. */
 static void tell_lost(void)
 {
-	uint64_t lost = log_file_lost(&state.file);
+	uint64_t lost = log_file_lost(&the_file);
 
-	state.file.lost = 0;
+	/* Its page stays shared where there is nothing to forget. */
+	if (the_file.lost)
+		the_file.lost = 0;
 	if (lost)
 		log_warn("%llu lines of this process were lost: %s",
-			 (unsigned long long)lost,
-			 strerror(state.file.reason));
+			 (unsigned long long)lost, strerror(the_file.reason));
 }
 
 bool log_open(enum log_sink sink, const char *program, int facility,
@@ -111,7 +117,7 @@ bool log_open(enum log_sink sink, const char *program, int facility,
 		openlog(program, LOG_PID | LOG_NDELAY, facility);
 	state.sink = sink;
 	if (sink == LOG_SINK_FILE)
-		return log_file_open(&state.file, file);
+		return log_file_open(&the_file, file);
 	tell_lost();
 	return true;
 }
@@ -125,7 +131,7 @@ bool log_reopen(void)
 {
 	if (state.generation)
 		state.followed = generation();
-	return state.sink != LOG_SINK_FILE || log_file_reopen(&state.file);
+	return state.sink != LOG_SINK_FILE || log_file_reopen(&the_file);
 }
 
 void log_follow(const _Atomic uint32_t *word)
@@ -157,8 +163,8 @@ static void follow(void)
 		return;
 	snprintf(words, sizeof(words),
 		 "error: log_file \"%s\" could not be opened anew: %s",
-		 state.file.path, strerror(errno));
-	if (!log_file_write(&state.file, state.program, words))
+		 the_file.path, strerror(errno));
+	if (!log_file_write(&the_file, state.program, words))
 		count_lost();
 }
 
@@ -226,7 +232,7 @@ static bool to_stderr(const char *line)
 static bool to_file(const char *line)
 {
 	follow();
-	return log_file_write(&state.file, state.program, line);
+	return log_file_write(&the_file, state.program, line);
 }
 
 /* What becomes of it, nobody is told. */
@@ -289,7 +295,7 @@ static struct often *often_of(const char *head)
 {
 	uint32_t hash = slice_hash(SLICE_HASH, slice_str(head));
 
-	return &state.often[hash % OFTEN_KINDS];
+	return &often[hash % OFTEN_KINDS];
 }
 
 /* True when this kind of warning has been written often enough for now. */

@@ -26,11 +26,12 @@
 static _Atomic bool torn_alone;
 static _Atomic bool *torn = &torn_alone;
 
-static pid_t known_pid;
+/* Not zero: so it lies with what log.c writes. */
+static pid_t known_pid = -1;
 
-static void forget_pid(void)
+void log_forget_pid(void)
 {
-	known_pid = 0;
+	known_pid = -1;
 }
 
 pid_t log_pid(void)
@@ -38,8 +39,8 @@ pid_t log_pid(void)
 	static bool is_watched;
 
 	if (!is_watched)
-		is_watched = pthread_atfork(NULL, NULL, forget_pid) == 0;
-	if (!known_pid || !is_watched)
+		is_watched = pthread_atfork(NULL, NULL, log_forget_pid) == 0;
+	if (known_pid < 0 || !is_watched)
 		known_pid = getpid();
 	return known_pid;
 }
@@ -110,8 +111,10 @@ bool log_file_reopen(struct log_file *f)
 
 void log_file_close(struct log_file *f)
 {
-	if (f->fd >= 0)
-		close(f->fd);
+	/* Not even written: its page stays shared. */
+	if (f->fd < 0)
+		return;
+	close(f->fd);
 	f->fd = -1;
 }
 

@@ -26,6 +26,8 @@ struct log_file {
 
 /* Our own process id, which stands in each line: the kernel is asked once. */
 pid_t log_pid(void);
+/* After a _Fork(), which unlike fork() does not do it. */
+void log_forget_pid(void);
 /*
  * False with errno: could not be opened now; *f knows its path all the same.
  * Lines that *f has lost before, in whatever file, stay counted.

@@ -1,7 +1,5 @@
 #include "worker/chain.h"
 
-#include <stdlib.h>
-
 #include "shared/log.h"
 #include "worker/choose.h"
 #include "worker/feed.h"
@@ -13,20 +11,20 @@
 /* A connection that no session has wanted for so long is closed. */
 #define PARKED_MAX (1 * CLOCK_S)
 
-/* Decoding it costs more than all else we do with a small message. */
-static bool uses_body(const struct conf *conf)
+static bool uses(const struct conf *conf, enum fact fact)
 {
-	bool uses = rules_use(conf->rules, FACT_BODY);
+	bool uses = rules_use(conf->rules, fact);
 
 	for (size_t i = 0; i < conf->milter_count; i++)
 		uses |= conf->milters[i].when &&
-			cond_uses(conf->milters[i].when, FACT_BODY);
+			cond_uses(conf->milters[i].when, fact);
 	return uses;
 }
 
 bool chain_init(struct chain *c, const struct worker_env *env,
-		struct arena *session_arena, struct arena *message_arena,
-		struct journal *journal, struct message *message)
+		struct arena *lasting, struct arena *session_arena,
+		struct arena *message_arena, struct journal *journal,
+		struct message *message)
 {
 	*c = (struct chain){ .env = env,
 			     .session_arena = session_arena,
@@ -35,7 +33,7 @@ bool chain_init(struct chain *c, const struct worker_env *env,
 			     .message = message,
 			     .event = STAGE_COUNT,
 			     .count = (unsigned)env->conf->milter_count };
-	c->members = calloc(c->count, sizeof(*c->members));
+	c->members = arena_take_n(lasting, c->count, sizeof(*c->members));
 	if (!c->members)
 		return false;
 	for (unsigned i = 0; i < c->count; i++) {
@@ -47,26 +45,26 @@ bool chain_init(struct chain *c, const struct worker_env *env,
 		child_init(&m->child, m->conf);
 		keeper_attach(m, env);
 		if (m->conf->when) {
-			m->memos = calloc(cond_memos(m->conf->when) + 1,
-					  sizeof(*m->memos));
+			m->memos = arena_take_n(lasting,
+						cond_memos(m->conf->when) + 1,
+						sizeof(*m->memos));
 			if (!m->memos)
 				return false;
 		}
 	}
 	arena_init(&c->scratch, SCRATCH_MAX);
 	rulebook_init(&c->book, env->conf->rules);
-	c->uses_body = uses_body(env->conf);
+	c->uses_body = uses(env->conf, FACT_BODY);
+	c->uses_clock =
+		uses(env->conf, FACT_TIME) || uses(env->conf, FACT_WEEKDAY);
 	c->matcher = cond_matcher_new();
 	return c->matcher != NULL;
 }
 
 void chain_deinit(struct chain *c)
 {
-	for (unsigned i = 0; i < c->count; i++) {
+	for (unsigned i = 0; i < c->count; i++)
 		child_deinit(&c->members[i].child);
-		free(c->members[i].memos);
-	}
-	free(c->members);
 	cond_matcher_free(&c->matcher);
 	arena_deinit(&c->scratch);
 	buf_deinit(&c->book.pairs);

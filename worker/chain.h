@@ -20,10 +20,11 @@
 #include "worker/standing.h"
 #include "worker/watch.h"
 
-/* False: no memory. */
+/* False: no memory.  lasting: what stays until the worker's end. */
 bool chain_init(struct chain *c, const struct worker_env *env,
-		struct arena *session_arena, struct arena *message_arena,
-		struct journal *journal, struct message *message);
+		struct arena *lasting, struct arena *session_arena,
+		struct arena *message_arena, struct journal *journal,
+		struct message *message);
 
 /* Idle for now: what is empty gives its memory back. */
 void chain_trim(struct chain *c);

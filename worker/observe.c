@@ -73,13 +73,17 @@ static void look_at_login(struct facts *f, const struct journal_macros *macros)
 	facts_set_bool(f, FACT_AUTHENTICATED, has_user || has_type);
 }
 
+void observe_clock(struct facts *f, const struct worker_env *env)
+{
+	facts_set_clock(f,
+			time(NULL) + (time_t)(env->conf->test_clock / CLOCK_S));
+}
+
 bool observe_mail(struct facts *f, const struct journal *j,
 		  const struct message *m, const struct worker_env *env)
 {
 	look_at_login(f, &j->mail_macros);
 	look_at_pool(f, env);
-	facts_set_clock(f,
-			time(NULL) + (time_t)(env->conf->test_clock / CLOCK_S));
 	take_macros(f, STAGE_MAIL, &j->mail_macros);
 	facts_set_headers(f, &m->original.headers);
 	if (!facts_set_mail(f, j->mail.address, j->mail.args))

@@ -17,7 +17,9 @@
 
 void observe_connect(struct facts *f, const struct journal *j);
 void observe_helo(struct facts *f, const struct journal *j);
-/* Also reads clock and pool, once for the whole message. */
+/* Once for the whole message. */
+void observe_clock(struct facts *f, const struct worker_env *env);
+/* Also reads the pool, once for the whole message. */
 bool observe_mail(struct facts *f, const struct journal *j,
 		  const struct message *m, const struct worker_env *env);
 /* The recipient at hand: its macros, for rules about it. */

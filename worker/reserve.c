@@ -87,7 +87,6 @@ static bool begin(struct reserve *r, const struct worker_env *env)
 			sizeof(*r->fds));
 	if (!r->guests || !r->fds || !board_become_reader(env->board))
 		return false;
-	log_follow(board_log_generation(env->board)); /* it has moved */
 	log_count_lost(board_lost_lines(env->board, env->slot));
 	return watch_signals(r);
 }

@@ -151,6 +151,8 @@ void session_on_mail(struct session *s, const struct command *cmd)
 	s->summary.began = clock_now();
 	board_message_begin(s->env->board, s->env->slot);
 	session_note_queue_id(s, journal_waiting(&s->journal, STAGE_MAIL));
+	if (s->chain.uses_clock)
+		observe_clock(&s->chain.facts, s->env);
 	if (!journal_mail(&s->journal, &cmd->envelope) ||
 	    !observe_mail(&s->chain.facts, &s->journal, &s->message, s->env))
 		session_no_memory(s);

@@ -105,7 +105,6 @@ static bool begin(struct worker *w, const struct worker_env *env)
 			      memory_order_relaxed);
 	if (!board_become_reader(env->board))
 		return false;
-	log_follow(board_log_generation(env->board)); /* it has moved */
 	log_count_lost(board_lost_lines(env->board, env->slot));
 	for (size_t i = 0; i < env->conf->table_count; i++)
 		if (!table_in_worker(env->conf->tables[i].table))

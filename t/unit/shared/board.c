@@ -270,7 +270,8 @@ static int try_to_write(struct board *b)
 {
 	if (!board_become_reader(b))
 		return 1;
-	if (b->control_fd != -1 || b->numbers_fd != -1)
+	if (fcntl(b->control_fd, F_GETFD) != -1 ||
+	    fcntl(b->numbers_fd, F_GETFD) != -1)
 		return 2;
 	if (mprotect(b->control, 4096, PROT_READ | PROT_WRITE) == 0)
 		return 3;

@@ -58,7 +58,8 @@ void stand_begin(struct stand *s, enum mta mta)
 	arena_init(&s->message_arena, 1 << 26);
 	journal_init(&s->journal, &s->session_arena, &s->message_arena,
 		     s->conf.macros_max);
-	cr_assert(chain_init(&s->chain, &s->env, &s->session_arena,
+	arena_init(&s->lasting, 1 << 22);
+	cr_assert(chain_init(&s->chain, &s->env, &s->lasting, &s->session_arena,
 			     &s->message_arena, &s->journal, &s->message));
 	chain_begin_session(&s->chain, &s->offer);
 	s->chain.mta = mta;
@@ -76,6 +77,7 @@ void stand_end(struct stand *s)
 	chain_deinit(&s->chain);
 	arena_deinit(&s->conf_arena);
 	journal_deinit(&s->journal);
+	arena_deinit(&s->lasting);
 	arena_deinit(&s->session_arena);
 	arena_deinit(&s->message_arena);
 	board_free(&s->env.board);

@@ -19,6 +19,7 @@ struct stand {
 	struct arena conf_arena;
 	struct worker_env env;
 	int supervisor[2];
+	struct arena lasting;
 	struct arena session_arena;
 	struct arena message_arena;
 	struct journal journal;
