@@ -203,7 +203,8 @@ int board_control_fd(const struct board *b);
 int board_numbers_fd(const struct board *b);
 /*
  * In a worker, after fork: control is mapped read-only, for good, and both
- * descriptors are closed.  False with errno: this process should end.
+ * descriptors are closed, though their numbers stay in *b: it is not to be
+ * freed.  False with errno: this process should end.
  */
 bool board_become_reader(const struct board *b);
 void board_free(struct board **b);
