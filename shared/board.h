@@ -366,8 +366,12 @@ void board_read_breaker(const struct board *b, unsigned milter,
 			struct board_breaker_copy *copy_out);
 
 enum board_reuse board_reuse(const struct board *b, unsigned milter);
-/* True: that is news.  Once it fails, it fails for good. */
-bool board_note_reuse(struct board *b, unsigned milter, bool works);
+/*
+ * What was seen of it; REUSE_UNKNOWN is a doubt: it has to show once more that
+ * it works, and the third within an hour means that it does not.  Once it
+ * fails, it fails for good.  True: board_reuse() has changed by it.
+ */
+bool board_note_reuse(struct board *b, unsigned milter, enum board_reuse seen);
 
 /* A socket of a milter with several: left alone until then. */
 void board_socket_down(struct board *b, unsigned milter, unsigned socket,

@@ -4,6 +4,9 @@
 
 /* Two clients' messages within this time make a scanner suspicious. */
 #define SUSPECT_TIME (5 * 60 * CLOCK_S)
+/* A milter that hung may have been stopped for a moment; not time and again. */
+#define DOUBT_TIME (60 * 60 * CLOCK_S)
+#define DOUBTS_MAX 3
 
 static struct board_breaker_cell *cell_of(struct board *b, unsigned milter)
 {
@@ -134,24 +137,37 @@ void board_clear_breaker(struct board *b, unsigned milter)
 		board_socket_down(b, milter, i, 0);
 }
 
+/* The word: 8 bits enum board_reuse, 8 bits doubts, the second of the last. */
 enum board_reuse board_reuse(const struct board *b, unsigned milter)
 {
-	uint64_t reuse = board_load(&look(b, milter)->reuse);
+	uint64_t reuse = board_load(&look(b, milter)->reuse) & 0xff;
 
-	return reuse == REUSE_WORKS ? REUSE_WORKS :
-	       reuse == 0	    ? REUSE_UNKNOWN :
-				      REUSE_FAILS;
+	return reuse < REUSE_FAILS ? (enum board_reuse)reuse : REUSE_FAILS;
 }
 
-bool board_note_reuse(struct board *b, unsigned milter, bool works)
+static uint64_t one_more_doubt(uint64_t word)
 {
-	enum board_reuse next = works ? REUSE_WORKS : REUSE_FAILS;
-	enum board_reuse now = board_reuse(b, milter);
+	uint64_t now = clock_now() / CLOCK_S;
+	uint64_t doubts = now - (word >> 16) < DOUBT_TIME / CLOCK_S ?
+				  (word >> 8 & 0xff) + 1 :
+				  1;
 
-	if (now == next || now == REUSE_FAILS)
+	return (doubts < DOUBTS_MAX ? REUSE_UNKNOWN : REUSE_FAILS) |
+	       doubts << 8 | now << 16;
+}
+
+bool board_note_reuse(struct board *b, unsigned milter, enum board_reuse seen)
+{
+	_Atomic uint64_t *word = &cell_of(b, milter)->reuse;
+	uint64_t was = board_load(word);
+	enum board_reuse before = board_reuse(b, milter);
+
+	if (before == REUSE_FAILS || before == seen)
 		return false;
-	board_store(&cell_of(b, milter)->reuse, next);
-	return true;
+	board_store(word, seen == REUSE_UNKNOWN ?
+				  one_more_doubt(was) :
+				  (was & ~UINT64_C(0xff)) | seen);
+	return board_reuse(b, milter) != before;
 }
 
 void board_read_breaker(const struct board *b, unsigned milter,

@@ -76,7 +76,7 @@ struct child_keeper {
 	void (*works)(void *context, unsigned socket);
 	/* Does it take one session after the other? */
 	enum board_reuse (*reuse)(void *context);
-	void (*reuse_seen)(void *context, bool works);
+	void (*reuse_seen)(void *context, enum board_reuse seen);
 };
 
 struct child {

@@ -20,11 +20,11 @@ static enum board_reuse known(const struct child *c)
 	return c->keeper ? c->keeper->reuse(c->keeper_context) : REUSE_WORKS;
 }
 
-static void learn(struct child *c, bool works)
+static void learn(struct child *c, enum board_reuse seen)
 {
-	c->no_reuse |= !works;
+	c->no_reuse |= seen == REUSE_FAILS;
 	if (c->keeper)
-		c->keeper->reuse_seen(c->keeper_context, works);
+		c->keeper->reuse_seen(c->keeper_context, seen);
 }
 
 /*
@@ -71,9 +71,9 @@ void child_unpark(struct child *c, uint64_t age)
 	if (parked < age)
 		return;
 	if (c->on_trial && io_peek(c->fd) == IO_OK)
-		learn(c, false);
+		learn(c, REUSE_FAILS);
 	else if (c->on_trial && parked >= TRIAL && io_peek(c->fd) == IO_AGAIN)
-		learn(c, true);
+		learn(c, REUSE_WORKS);
 	child_quit(c, false);
 }
 
@@ -89,7 +89,7 @@ static bool is_fit(struct child *c, const struct option *offered)
 	enum io_result quiet = io_peek(c->fd);
 
 	if (quiet == IO_OK)
-		learn(c, false);
+		learn(c, REUSE_FAILS);
 	return quiet == IO_AGAIN && !c->on_trial &&
 	       is_same_offer(&c->offered, offered);
 }
@@ -111,12 +111,12 @@ bool child_take_over(struct child *c, const struct option *offered)
 bool child_is_stale(struct child *c, enum child_result failure)
 {
 	if (failure == CHILD_PROTOCOL && c->sessions)
-		learn(c, false);
+		learn(c, REUSE_FAILS);
 	if (!c->reused)
 		return false;
 	if (failure == CHILD_TIMEOUT ||
 	    (failure == CHILD_EOF && ++c->stale >= STALE_MAX))
-		learn(c, false);
+		learn(c, REUSE_UNKNOWN);
 	return failure == CHILD_EOF || failure == CHILD_TIMEOUT ||
 	       failure == CHILD_PROTOCOL;
 }

@@ -295,16 +295,22 @@ static enum board_reuse reuse(void *context)
 	return board_reuse(m->env->board, m->cell);
 }
 
-static void reuse_seen(void *context, bool works)
+static void reuse_seen(void *context, enum board_reuse seen)
 {
+	static const char *const words[] = {
+		[REUSE_UNKNOWN] =
+			"did not take a second session on a connection",
+		[REUSE_WORKS] =
+			"takes one session after the other on a connection",
+		[REUSE_FAILS] = "takes no second session on a connection, each "
+				"gets its own now",
+	};
 	const struct member *m = context;
+	struct board *b = m->env->board;
 
-	if (board_note_reuse(m->env->board, m->cell, works))
-		log_info(works ? "child \"%s\": takes one session after the "
-				 "other on a connection" :
-				 "child \"%s\": takes no second session on a "
-				 "connection, each gets its own now",
-			 m->conf->name);
+	if (board_note_reuse(b, m->cell, seen))
+		log_info("child \"%s\": %s", m->conf->name,
+			 words[board_reuse(b, m->cell)]);
 }
 
 void keeper_attach(struct member *m, const struct worker_env *env)

@@ -108,6 +108,10 @@ def main():
                 facts["unaccounted"] += not about
                 facts["differ"] += any(v not in (m["verdict"], "lost")
                                        for v, _ in about)
+        # The end of the message was answered; what broke came behind it.
+        if m["verdict"] == "failure" and any(
+                s["stage"] == "eom" and s["answer"] for s in m["stages"]):
+            continue
         if m["verdict"] not in ("accept", "quarantine"):
             facts["halfway"] += bool(m["edits"])
             continue

@@ -250,14 +250,39 @@ Test(board_breaker, remembers_who_takes_a_second_session)
 
 	cr_assert_not_null(b);
 	cr_expect_eq(board_reuse(b, 3), REUSE_UNKNOWN);
-	cr_expect(board_note_reuse(b, 3, true));
-	cr_expect_not(board_note_reuse(b, 3, true), "no news");
+	cr_expect(board_note_reuse(b, 3, REUSE_WORKS));
+	cr_expect_not(board_note_reuse(b, 3, REUSE_WORKS), "no news");
 	cr_expect_eq(board_reuse(b, 3), REUSE_WORKS);
 	cr_expect_eq(board_reuse(b, 2), REUSE_UNKNOWN);
-	cr_expect(board_note_reuse(b, 3, false));
-	cr_expect_not(board_note_reuse(b, 3, true), "once is enough");
+	cr_expect(board_note_reuse(b, 3, REUSE_FAILS));
+	cr_expect_not(board_note_reuse(b, 3, REUSE_WORKS), "once is enough");
 	cr_expect_eq(board_reuse(b, 3), REUSE_FAILS);
 	board_clear_breaker(b, 3);
 	cr_expect_eq(board_reuse(b, 3), REUSE_UNKNOWN, "another socket");
+	board_free(&b);
+}
+
+Test(board_breaker, doubts_its_reuse)
+{
+	struct board *b = board_new(1, 10);
+
+	cr_assert_not_null(b);
+	for (unsigned i = 1; i <= 5; i++) {
+		clock_set(i * 31 * 60 * CLOCK_S);
+		cr_expect(board_note_reuse(b, 0, REUSE_WORKS));
+		cr_expect(board_note_reuse(b, 0, REUSE_UNKNOWN));
+		/* Each is forgotten an hour after the one before it. */
+		cr_expect_eq(board_reuse(b, 0),
+			     i < 3 ? REUSE_UNKNOWN : REUSE_FAILS);
+		if (i == 3)
+			break;
+	}
+	for (unsigned i = 1; i <= 5; i++) {
+		clock_set(i * 61 * 60 * CLOCK_S);
+		cr_expect(board_note_reuse(b, 1, REUSE_WORKS));
+		cr_expect(board_note_reuse(b, 1, REUSE_UNKNOWN));
+		cr_expect_eq(board_reuse(b, 1), REUSE_UNKNOWN);
+	}
+	clock_set(0);
 	board_free(&b);
 }
