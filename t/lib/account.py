@@ -110,7 +110,8 @@ def main():
                                        for v, _ in about)
         # The end of the message was answered; what broke came behind it.
         if m["verdict"] == "failure" and any(
-                s["stage"] == "eom" and s["answer"] for s in m["stages"]):
+                s["stage"] == "eom" and s["answer"] not in ("none", "not sent")
+                for s in m["stages"]):
             continue
         if m["verdict"] not in ("accept", "quarantine"):
             facts["halfway"] += bool(m["edits"])
