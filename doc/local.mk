@@ -11,4 +11,5 @@ dist_man_MANS += \
 EXTRA_DIST += \
 	doc/board.md \
 	doc/design.md \
-	doc/milter-protocol.md
+	doc/milter-protocol.md \
+	doc/performance.md

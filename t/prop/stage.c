@@ -78,7 +78,7 @@ static void write_conf(const struct stage_set *s, const struct prop_case *c)
 			"mode = %s\non_failure = %s\nlate_refusal = %s\n"
 			"rcpt = %s\njoin = %s\ntimeout_connect = 1s\n"
 			"timeout_command = 1s\ntimeout_eom = 1s\n"
-			"breaker_failures = 0\n",
+			"breaker_failures = 0\nreuse = no\n",
 			i + 1, s->path[i], orders[k->order], modes[k->mode],
 			policies[k->policy],
 			k->late == LATE_KEEP ? "keep" : "verdict",
