@@ -411,7 +411,8 @@ def calls(bench):
     ways = bench.ways((4,), 4, orders=orders)
     for way in ways:
         way.send(sessions=40)
-    time.sleep(IDLE)
+        if way.order:
+            way.settle()
     lines = ["Workers under strace, all on one CPU; a worker then finds "
              "several answers in one", "read, so this is a lower bound.", ""]
     table = ["| system calls a message | limit | | what |", "|--:|--:|---|---|"]
@@ -432,7 +433,8 @@ def calls(bench):
         ways = bench.ways((4,), 4, orders=orders)
         for way in ways:
             way.send(sessions=40)
-        time.sleep(IDLE)
+            if way.order:
+                way.settle()
         more = ["Counted by perf, at full speed on all CPUs:", "",
                 "| way, messages a session | sum : direct | MTA | sekishod | "
                 "children | sum |", "|---|--:|--:|--:|--:|--:|"]

@@ -181,6 +181,22 @@ class Way:
                 out[name] = out.get(name, 0) + float(value)
         return out
 
+    def settle(self):
+        """
+        Until sekishod knows of each child that it takes one session after the
+        other; on a busy machine one idle second may not be enough to see it.
+        """
+        def is_known():
+            return text_of(self.log).count("takes one session after") >= \
+                len(self.children)
+        for _ in range(10):
+            end = time.monotonic() + 2
+            while not is_known() and time.monotonic() < end:
+                time.sleep(0.05)
+            if is_known():
+                return
+            self.send()
+
     # ----------------------------------------------------------------- a load
     def command(self, **options):
         """The load generator's command line."""

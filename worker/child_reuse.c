@@ -63,6 +63,7 @@ bool child_park(struct child *c)
 
 void child_unpark(struct child *c, uint64_t age)
 {
+	enum io_result quiet;
 	uint64_t parked;
 
 	if (c->link != LINK_PARKED)
@@ -70,9 +71,10 @@ void child_unpark(struct child *c, uint64_t age)
 	parked = clock_now() - c->parked_at;
 	if (parked < age)
 		return;
-	if (c->on_trial && io_peek(c->fd) == IO_OK)
+	quiet = io_peek(c->fd);
+	if (quiet == IO_OK)
 		learn(c, REUSE_FAILS);
-	else if (c->on_trial && parked >= TRIAL && io_peek(c->fd) == IO_AGAIN)
+	else if (c->on_trial && parked >= TRIAL && quiet == IO_AGAIN)
 		learn(c, REUSE_WORKS);
 	child_quit(c, false);
 }

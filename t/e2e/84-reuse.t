@@ -36,7 +36,11 @@ two() { # TEXT: two sessions of two clients, one behind the other
 start_child known ''
 front "$ONE" 'known;reuse=yes'
 known_to_take_it known
-two "a first session" known
+# On a busy machine the second may come too late.
+for _ in 1 2 3 4 5; do
+	two "a first session" known
+	[[ "$(told known)" != *quit_nc* ]] || break
+done
 is "the second one has the same connection" "$(told known)" \
 	"open optneg connect a.test helo mail eom quit_nc connect b.test helo mail eom"
 unlike "... and knows nothing of the first" \
@@ -96,8 +100,12 @@ nothing_in_log closes
 start_child hangs 'at quit_nc do delay 60s'
 front "$ONE" 'hangs;reuse=yes;breaker_failures=1'
 known_to_take_it hangs
-two "one that is silent behind QUIT_NC: a first session" hangs
-is "... both went through it" "$(grep -c " hangs=continue" "$SEKISHO_LOG")" 3
+for _ in 1 2 3 4 5; do
+	two "one that is silent behind QUIT_NC: a first session" hangs
+	! in_file 'did not take a second' "$SEKISHO_LOG" || break
+done
+is "... all went through it" "$(grep -c " hangs=continue" "$SEKISHO_LOG")" \
+	"$(grep -c " verdict=accept" "$SEKISHO_LOG")"
 like "... and it has to show anew that it can" "$(cat "$SEKISHO_LOG")" \
 	'child "hangs": did not take a second session on a connection'
 nothing_in_log hangs
