@@ -472,7 +472,8 @@ static enum board_milter_counter skipped_by(const struct member *m)
 		return MILTER_SKIPPED_RULE;
 	if (m->state == MEMBER_FAILED && m->failure == CHILD_BREAKER)
 		return MILTER_SKIPPED_BREAKER;
-	return m->passed_over ? MILTER_SKIPPED_CONDITION : MILTER_SKIPPED_OTHER;
+	return m->passed_over ? MILTER_SKIPPED_CONDITION :
+				MILTER_SKIPPED_OTHER;
 }
 
 static void count_skipped(const struct chain *c)
@@ -481,8 +482,8 @@ static void count_skipped(const struct chain *c)
 		const struct member *m = &c->members[i];
 
 		if (!m->asked)
-			board_count_milter(c->env->board, c->env->slot, m->cell,
-					   skipped_by(m), 1);
+			board_count_milter(c->env->board, c->env->slot,
+					   m->cell, skipped_by(m), 1);
 	}
 }
 

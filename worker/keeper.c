@@ -88,9 +88,9 @@ void keeper_failed(const struct chain *c, struct member *m,
 	if (!board_failed(env->board, env->slot, m->cell, &limits, kind,
 			  suspect))
 		return;
-	log_warn("child \"%s\": left alone after too many failures, asked "
-		 "again in %.1f s",
-		 m->conf->name, (double)limits.pause / (double)CLOCK_S);
+	log_warn("child \"%s\": left alone after too many failures, asked again in %.1f s",
+		 m->conf->name,
+		 (double)limits.pause / (double)CLOCK_S);
 }
 
 void keeper_succeeded(struct member *m)
@@ -123,8 +123,8 @@ static uint64_t waits_since(const struct child *c)
 	case LINK_OPEN:
 		break;
 	}
-	if (!child_owes(c) ||
-	    (c->owed[0].stage >= STAGE_HEADER && c->owed[0].stage <= STAGE_EOM))
+	if (!child_owes(c) || (c->owed[0].stage >= STAGE_HEADER &&
+			       c->owed[0].stage <= STAGE_EOM))
 		return CLOCK_NEVER;
 	return c->head_since;
 }
@@ -199,8 +199,8 @@ static void order(void *context, uint8_t order_out[CONF_SOCKETS_MAX])
 		ranks[order_out[i]] = rank(m, order_out[i], held[order_out[i]]);
 	}
 	for (unsigned i = 1; i < n; i++)
-		for (unsigned k = i;
-		     k > 0 && ranks[order_out[k]] < ranks[order_out[k - 1]];
+		for (unsigned k = i; k > 0 && ranks[order_out[k]] <
+						      ranks[order_out[k - 1]];
 		     k--)
 			swap(&order_out[k], &order_out[k - 1]);
 }
@@ -298,12 +298,9 @@ static enum board_reuse reuse(void *context)
 static void reuse_seen(void *context, enum board_reuse seen)
 {
 	static const char *const words[] = {
-		[REUSE_UNKNOWN] =
-			"did not take a second session on a connection",
-		[REUSE_WORKS] =
-			"takes one session after the other on a connection",
-		[REUSE_FAILS] = "takes no second session on a connection, each "
-				"gets its own now",
+		[REUSE_UNKNOWN] = "did not take a second session on a connection",
+		[REUSE_WORKS] = "takes one session after the other on a connection",
+		[REUSE_FAILS] = "takes no second session on a connection, each gets its own now",
 	};
 	const struct member *m = context;
 	struct board *b = m->env->board;

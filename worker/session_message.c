@@ -223,8 +223,9 @@ void session_on_eoh(struct session *s, const struct command *cmd)
 /* Its beginning becomes a fact, if somebody asks for it. */
 static void take_body(struct session *s, bool complete)
 {
-	if (s->chain.uses_body && !observe_body(&s->chain.facts, &s->message,
-						&s->message_arena, complete))
+	if (s->chain.uses_body &&
+	    !observe_body(&s->chain.facts, &s->message, &s->message_arena,
+			  complete))
 		session_no_memory(s);
 }
 
