@@ -100,6 +100,9 @@ t_unit_test_worker_SOURCES = \
 	t/unit/worker/body.c \
 	t/unit/worker/chain.c \
 	t/unit/worker/child.c \
+	t/unit/worker/child_reuse.c \
+	t/unit/worker/child_stand.c \
+	t/unit/worker/child_stand.h \
 	t/unit/worker/choose.c \
 	t/unit/worker/deliver.c \
 	t/unit/worker/dialect.c \
